@@ -1,0 +1,1 @@
+"""The annotation app: blind pairs, G/S/B, ten sub-dimensions."""

@@ -1,0 +1,5 @@
+"""`python -m univg_bench` is the command `univg-bench`."""
+
+from univg_bench.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""`univg-bench`: one verb each. Help needs no torch; a verb's module is imported when the verb is called.
+
+Exit codes: 0 pass, 1 regression, 2 bad input or usage, 3 incomplete or corrupt samples, 4 inconclusive,
+5 infrastructure (resumable), 130 interrupted (resumable).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+import click
+
+from univg_bench import __version__
+from univg_bench.console import Console
+from univg_bench.errors import SampleError, UnivgError
+
+# verb -> (module:object, the line of `univg-bench --help`), in the order in which a user needs them
+VERBS: dict[str, tuple[str, str]] = {
+    "doctor": ("univg_bench.commands.doctor:doctor", "Say whether this machine can do the planned run."),
+    "protocol": ("univg_bench.commands.protocol:protocol", "List, show, validate and compare protocol files."),
+    "prepare": ("univg_bench.commands.prepare:prepare", "Check a data set that you have, or render Moving Shapes."),
+    "import": ("univg_bench.commands.import_:import_", "Take a folder of somebody's videos into a run."),
+    "check": ("univg_bench.commands.check:check", "Name missing, short, unreadable and suspicious samples of a run."),
+    "evaluate": ("univg_bench.commands.evaluate:evaluate", "Compute the protocol's metrics of runs: results.json."),
+    "table": ("univg_bench.commands.table:table", "Print measured rows beside published ones."),
+    "weights": ("univg_bench.commands.weights:weights", "List, find and verify the weights that metrics need."),
+    "demo": ("univg_bench.commands.demo:demo", "Run the whole job on Moving Shapes; nothing is downloaded."),
+}
+
+
+class LazyGroup(click.Group):
+    """Verbs of this package by table, those of other packages by entry point `univg_bench.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*VERBS, *sorted(e.name for e in entry_points(group="univg_bench.commands"))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in VERBS:
+            module, _, name = VERBS[cmd_name][0].partition(":")
+            command: click.Command = getattr(import_module(module), name)
+            return command
+        for entry in entry_points(group="univg_bench.commands", name=cmd_name):
+            loaded: click.Command = entry.load()
+            return loaded
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, line) for name, (_, line) in VERBS.items()]
+        rows += [
+            (e.name, f"(from {e.dist.name if e.dist else e.value})") for e in entry_points(group="univg_bench.commands")
+        ]
+        with formatter.section("Verbs"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="univg-bench")
+@click.option("--json", "as_json", is_flag=True, help="Print one final JSON record on stdout and nothing else.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bars, no notes; warnings and errors stay.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more about what is done.")
+@click.pass_context
+def cli(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Evaluate video generation models under written protocols.
+
+    A protocol file fixes everything that can change a number; flags only say where and how fast.
+    Start with `univg-bench protocol list`, or run `univg-bench demo`.
+    """
+    ctx.obj = Console(json=as_json, quiet=quiet, verbose=verbose)
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code of the module docstring."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Return the exit code of `univg-bench ARGUMENTS...`; errors are printed as one sentence."""
+    as_json = "--json" in arguments
+    try:
+        result = cli.main(args=arguments, prog_name="univg-bench", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return _report(error.format_message(), 2, {}, as_json, printed=True)
+    except (click.Abort, KeyboardInterrupt):
+        return _report("interrupted; what was committed is kept, run the same command again to go on", 130, {}, as_json)
+    except UnivgError as error:
+        items = error.items if isinstance(error, SampleError) else {}
+        return _report(str(error), error.exit_code, items, as_json)
+    except BrokenPipeError:
+        # `univg-bench table ... | head` closes our stdout early; that is no error of ours or theirs
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _report(sentence: str, code: int, items: dict[str, str], as_json: bool, *, printed: bool = False) -> int:
+    if not printed:
+        print(f"error: {sentence}", file=sys.stderr)
+    if as_json:
+        record: dict[str, Any] = {"exit_code": code, "error": sentence}
+        if items:
+            record["items"] = items
+        print(json.dumps(record, ensure_ascii=False))
+    return code

@@ -1,0 +1,1 @@
+"""From frames to feature vectors: torch goes in, NumPy comes out."""
