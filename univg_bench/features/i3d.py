@@ -148,6 +148,6 @@ class I3D(nn.Module):
             raise InputError(f"found {x.shape[2]} frames, I3D needs at least {MIN_FRAMES}")
         if self.input_size and tuple(x.shape[3:]) != (self.input_size, self.input_size):
             raise InputError(
-                f"found frames of {x.shape[3]}x{x.shape[4]}, the published I3D takes {FULL_SIZE}x{FULL_SIZE} only: larger"
-                " ones would silently give several logits per class; resize as the recipe says"
+                f"found frames of {x.shape[3]}x{x.shape[4]}, the published I3D takes {FULL_SIZE}x{FULL_SIZE} only:"
+                " larger ones would silently give several logits per class; resize as the recipe says"
             )
