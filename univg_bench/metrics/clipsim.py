@@ -1,0 +1,119 @@
+"""CLIPSIM from embeddings: how well frames fit their caption, beside what real videos and wrong captions score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from univg_bench.errors import InputError
+from univg_bench.metrics.intervals import Interval, cluster_codes, redraw
+from univg_bench.statistics import check_rows
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClipsimResult:
+    """A CLIPSIM (a cosine in [-1, 1], not times 100) and the numbers that give it a meaning.
+
+    per_video (N,): mean cosine of each video's frames with its caption; value is their mean.
+    mismatched: mean over all pairs of a video with the caption of another cluster; gap = value - mismatched.
+    real: the same of the reference videos, over the `n_real` captions that have one; ratio = value over those captions
+    / real (GODIVA calls it relative matching). Above about 1, higher is not better: real videos do not score higher.
+    """
+
+    value: float
+    per_video: Floats
+    n: int
+    interval: Interval | None
+    mismatched: float | None
+    gap: float | None
+    real: float | None
+    real_per_video: Floats | None
+    n_real: int
+    ratio: float | None
+
+
+def clipsim(
+    frames: NDArray[np.floating],
+    texts: NDArray[np.floating],
+    *,
+    clusters: Sequence[str],
+    real_frames: NDArray[np.floating] | None,
+    real_of: NDArray[np.int64],
+    replicates: int,
+    seed: int,
+) -> ClipsimResult:
+    """Return the CLIPSIM of N videos.
+
+    frames (N, D): for each video the mean of the unit embeddings of its frames; since a cosine with unit vectors is a
+    dot product, the mean of the cosines is the dot product with the mean. texts (N, D): unit embeddings of the
+    captions. clusters: for each video the real video its caption belongs to. real_frames (M, D): as `frames` for the
+    reference videos; real_of (N,): for each caption the row of its reference, -1 where there is none.
+
+    Raises InputError for other shapes, NaN, or embeddings that are not unit vectors.
+    Source: GODIVA, Wu et al. 2021 (arXiv 2104.14806), section 4.2.
+    """
+    video, text = check_rows(frames, name="frame embeddings"), check_rows(texts, name="caption embeddings")
+    if video.shape != text.shape or len(video) != len(clusters):
+        raise InputError(f"found {video.shape} frame and {text.shape} caption embeddings, expected one row per video")
+    _check_unit(text)
+    per_video: Floats = (video * text).sum(axis=1)
+    value = float(per_video.mean())
+    codes, num_clusters = cluster_codes(clusters)
+    mismatched = _mean_over_other_clusters(video, text, codes, num_clusters)
+
+    real = ratio = real_per_video = None
+    has_real = real_of >= 0
+    if real_frames is not None and has_real.any():
+        real_per_video = np.full(len(video), np.nan)
+        rows = check_rows(real_frames, name="frame embeddings of the references")[real_of[has_real]]
+        real_per_video[has_real] = (rows * text[has_real]).sum(axis=1)
+        real = float(real_per_video[has_real].mean())
+        ratio = float(per_video[has_real].mean()) / real if real > 0 else None
+
+    interval = None
+    if replicates:
+        sums = np.bincount(codes, weights=per_video, minlength=num_clusters)
+        sizes = np.bincount(codes, minlength=num_clusters).astype(np.float64)
+        draws = redraw(num_clusters, replicates, seed=seed, name="clipsim")
+        means = (draws @ sums) / (draws @ sizes)
+        low, high = np.quantile(means, [0.025, 0.975])
+        interval = Interval(
+            low=float(low), high=float(high), level=0.95, method="cluster-bootstrap percentile",
+            replicates=replicates, seed=seed, clusters=num_clusters,
+        )  # fmt: skip
+    return ClipsimResult(
+        value=value, per_video=per_video, n=len(video), interval=interval, mismatched=mismatched,
+        gap=None if mismatched is None else value - mismatched, real=real, real_per_video=real_per_video,
+        n_real=int(has_real.sum()), ratio=ratio,
+    )  # fmt: skip
+
+
+def _mean_over_other_clusters(video: Floats, text: Floats, codes: NDArray[np.int64], num_clusters: int) -> float | None:
+    """Return the mean cosine over every pair of a video and a caption of another cluster; None with one cluster.
+
+    All pairs at once, without forming them: the sum over i, j of v_i·t_j is (Σ v_i)·(Σ t_j), and the pairs within a
+    cluster are taken off the same way. So there is no random shuffle and no seed.
+    """
+    video_sums, text_sums = (np.zeros((num_clusters, video.shape[1])) for _ in range(2))
+    np.add.at(video_sums, codes, video)
+    np.add.at(text_sums, codes, text)
+    sizes = np.bincount(codes, minlength=num_clusters)
+    pairs = len(video) ** 2 - int((sizes**2).sum())
+    if pairs == 0:
+        return None
+    everything = float(video_sums.sum(axis=0) @ text_sums.sum(axis=0))
+    return (everything - float((video_sums * text_sums).sum())) / pairs
+
+
+def _check_unit(rows: Floats) -> None:
+    lengths = np.sqrt((rows**2).sum(axis=1))
+    if len(rows) and abs(lengths - 1).max() > 1e-3:
+        raise InputError(
+            f"found caption embeddings of length {lengths.min():.3f} to {lengths.max():.3f}, expected unit vectors: a "
+            "cosine would leave [-1, 1]"
+        )
