@@ -1,5 +1,7 @@
 """Streaming moments equal the plain formulas, in any grouping, and refuse what has no covariance."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,7 +36,7 @@ def test_merged_shards_equal_the_whole_however_it_was_cut(cuts: list[int], seed:
     x = rows(60, seed=seed, offset=3.0)
     edges = [0, *sorted(cuts), 60]
     merged = Moments.empty(5)
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         merged = merged.merge(Moments.of(x[start:stop]))
     whole = Moments.of(x)
     assert merged.n == whole.n
