@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from univg_bench.errors import InputError
 from univg_bench.metrics.intervals import Interval, cluster_codes, redraw
-from univg_bench.statistics import check_rows
+from univg_bench.statistics import BLOCK, check_rows
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +21,8 @@ class ClipsimResult:
 
     per_video (N,): mean cosine of each video's frames with its caption; value is their mean.
     mismatched: mean over all pairs of a video with the caption of another cluster; gap = value - mismatched.
-    real: the same of the reference videos, over the `n_real` captions that have one; ratio = value over those captions
+    real: the same of the reference videos, over the `n_real` captions that have one (NaN in real_per_video (N,) for the
+    others); ratio = value over those captions
     / real (GODIVA calls it relative matching). Above about 1, higher is not better: real videos do not score higher.
     """
 
@@ -32,7 +33,7 @@ class ClipsimResult:
     mismatched: float | None
     gap: float | None
     real: float | None
-    real_per_video: Floats | None
+    real_per_video: Floats
     n_real: int
     ratio: float | None
 
@@ -51,29 +52,37 @@ def clipsim(
 
     frames (N, D): for each video the mean of the unit embeddings of its frames; since a cosine with unit vectors is a
     dot product, the mean of the cosines is the dot product with the mean. texts (N, D): unit embeddings of the
-    captions. clusters: for each video the real video its caption belongs to. real_frames (M, D): as `frames` for the
+    captions. Any of them may be a memory map. clusters: for each video the real video its caption belongs to. real_frames (M, D): as `frames` for the
     reference videos; real_of (N,): for each caption the row of its reference, -1 where there is none.
 
     Raises InputError for other shapes, NaN, or embeddings that are not unit vectors.
     Source: GODIVA, Wu et al. 2021 (arXiv 2104.14806), section 4.2.
     """
-    video, text = check_rows(frames, name="frame embeddings"), check_rows(texts, name="caption embeddings")
-    if video.shape != text.shape or len(video) != len(clusters):
-        raise InputError(f"found {video.shape} frame and {text.shape} caption embeddings, expected one row per video")
-    _check_unit(text)
-    per_video: Floats = (video * text).sum(axis=1)
-    value = float(per_video.mean())
+    if frames.shape != texts.shape or frames.ndim != 2 or len(frames) != len(clusters):
+        raise InputError(f"found {frames.shape} frame and {texts.shape} caption embeddings, expected one row per video")
+    n = len(frames)
     codes, num_clusters = cluster_codes(clusters)
-    mismatched = _mean_over_other_clusters(video, text, codes, num_clusters)
-
-    real = ratio = real_per_video = None
-    has_real = real_of >= 0
-    if real_frames is not None and has_real.any():
-        real_per_video = np.full(len(video), np.nan)
-        rows = check_rows(real_frames, name="frame embeddings of the references")[real_of[has_real]]
-        real_per_video[has_real] = (rows * text[has_real]).sum(axis=1)
-        real = float(real_per_video[has_real].mean())
-        ratio = float(per_video[has_real].mean()) / real if real > 0 else None
+    per_video = np.empty(n)
+    real_per_video = np.full(n, np.nan)
+    video_sums, text_sums = (np.zeros((num_clusters, frames.shape[1])) for _ in range(2))
+    # in blocks: the arrays may be maps of files that are larger than memory
+    for start in range(0, n, BLOCK):
+        rows = slice(start, start + BLOCK)
+        video = check_rows(frames[rows], name="frame embeddings")
+        text = check_rows(texts[rows], name="caption embeddings")
+        _check_unit(text)
+        per_video[rows] = (video * text).sum(axis=1)
+        np.add.at(video_sums, codes[rows], video)
+        np.add.at(text_sums, codes[rows], text)
+        has = np.flatnonzero(real_of[rows] >= 0)
+        if real_frames is not None and len(has):
+            real_rows = check_rows(real_frames[real_of[rows][has]], name="frame embeddings of the references")
+            real_per_video[start + has] = (real_rows * text[has]).sum(axis=1)
+    value = float(per_video.mean())
+    mismatched = _mean_over_other_clusters(video_sums, text_sums, codes)
+    has_real = ~np.isnan(real_per_video)
+    real = float(real_per_video[has_real].mean()) if has_real.any() else None
+    ratio = float(per_video[has_real].mean()) / real if real is not None and real > 0 else None
 
     interval = None
     if replicates:
@@ -87,23 +96,21 @@ def clipsim(
             replicates=replicates, seed=seed, clusters=num_clusters,
         )  # fmt: skip
     return ClipsimResult(
-        value=value, per_video=per_video, n=len(video), interval=interval, mismatched=mismatched,
+        value=value, per_video=per_video, n=n, interval=interval, mismatched=mismatched,
         gap=None if mismatched is None else value - mismatched, real=real, real_per_video=real_per_video,
         n_real=int(has_real.sum()), ratio=ratio,
     )  # fmt: skip
 
 
-def _mean_over_other_clusters(video: Floats, text: Floats, codes: NDArray[np.int64], num_clusters: int) -> float | None:
+def _mean_over_other_clusters(video_sums: Floats, text_sums: Floats, codes: NDArray[np.int64]) -> float | None:
     """Return the mean cosine over every pair of a video and a caption of another cluster; None with one cluster.
 
-    All pairs at once, without forming them: the sum over i, j of v_i·t_j is (Σ v_i)·(Σ t_j), and the pairs within a
-    cluster are taken off the same way. So there is no random shuffle and no seed.
+    video_sums, text_sums (C, D): embeddings summed per cluster; codes (N,): the cluster of each video. All pairs at
+    once, without forming them: the sum over i, j of v_i·t_j is (Σ v_i)·(Σ t_j), and the pairs within a cluster are
+    taken off the same way. So there is no random shuffle and no seed.
     """
-    video_sums, text_sums = (np.zeros((num_clusters, video.shape[1])) for _ in range(2))
-    np.add.at(video_sums, codes, video)
-    np.add.at(text_sums, codes, text)
-    sizes = np.bincount(codes, minlength=num_clusters)
-    pairs = len(video) ** 2 - int((sizes**2).sum())
+    sizes = np.bincount(codes, minlength=len(video_sums))
+    pairs = len(codes) ** 2 - int((sizes**2).sum())
     if pairs == 0:
         return None
     everything = float(video_sums.sum(axis=0) @ text_sums.sum(axis=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ def fvd(
 ) -> FvdResult:
     """Return the FVD between generated and real videos.
 
-    samples (N, D), references (M, D): one feature vector per video; N and M may differ. clusters, reference_clusters:
+    samples (N, D), references (M, D): one feature vector per video, in memory or mapped; N and M may differ. clusters, reference_clusters:
     for each row, the real video it belongs to. replicates: bootstrap replicates for the interval, 0 for none.
     watch: wraps the loop over replicates, to show progress.
 
@@ -113,7 +114,7 @@ def _bootstrap_deviation(
 
 
 def _unique(rows: Features) -> int:
-    return len({row.tobytes() for row in np.ascontiguousarray(rows)})
+    return len({hashlib.sha256(row.tobytes()).digest() for row in rows})
 
 
 def _warnings(generated: GaussianStats, real: GaussianStats, unique: int, reference_unique: int) -> Iterator[str]:
