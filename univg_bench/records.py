@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from univg_bench.atomic import write_bytes
 from univg_bench.errors import InputError
 
 SCHEMA = "univg-bench/result/1"
@@ -115,7 +115,7 @@ class Cost(Part):
 class Record(Part):
     """One evaluated run: the content of `results.json`."""
 
-    schema_: Literal["univg-bench/result/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["univg-bench/result/1"] = Field(default="univg-bench/result/1", alias="schema")
     protocol: ProtocolPart
     model: ModelPart
     status: Status
@@ -143,7 +143,7 @@ class Record(Part):
 def save_record(record: Record, dest: Path) -> None:
     """Write `record` to `dest` atomically: a reader sees the old file or the new one, never half of one."""
     text = json.dumps(record.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(dest, (text + "\n").encode())
+    write_bytes(dest, (text + "\n").encode())
 
 
 def load_record(path: Path) -> Record:
@@ -160,20 +160,6 @@ def load_record(path: Path) -> Record:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(f"{file} is no {SCHEMA} record: {where}: {first['msg']}") from error
-
-
-def write_atomically(dest: Path, content: bytes) -> None:
-    """Write `content` beside `dest`, flush it to disk, and move it there in one step."""
-    dest.parent.mkdir(parents=True, exist_ok=True)
-    temporary = dest.with_name(f".{dest.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(dest)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def record_schema() -> dict[str, Any]:

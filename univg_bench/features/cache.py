@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from univg_bench.atomic import write_bytes
 from univg_bench.canonical import digest_of
-from univg_bench.records import write_atomically
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class FeatureCache:
         """Store `features` under `key`, atomically."""
         buffer = io.BytesIO()
         np.save(buffer, features, allow_pickle=False)
-        write_atomically(self._path(key), buffer.getvalue())
+        write_bytes(self._path(key), buffer.getvalue())
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.npy"
