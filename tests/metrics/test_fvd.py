@@ -5,7 +5,7 @@ import pytest
 
 from univg_bench.errors import InputError
 from univg_bench.metrics.fvd import fvd
-from univg_bench.metrics.intervals import redraw
+from univg_bench.metrics.intervals import redraws
 
 
 def draw(n: int, dim: int = 8, seed: int = 0, shift: float = 0.0) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_interval_holds_the_estimate_and_says_that_it_is_conservative() -> None:
 def test_percentiles_of_the_bootstrap_would_miss_the_estimate() -> None:
     # why the interval is not made of percentiles: every replicate repeats videos, and so sits above the estimate
     x, y = draw(60, dim=40), draw(60, dim=40, seed=1)
-    counts = redraw(60, 50, seed=0, name="fvd")
+    counts = redraws(60, 50, seed=0, name="fvd")
     replicates = [
         compute(np.repeat(x, c, axis=0), np.repeat(y, c, axis=0), replicates=0).value for c in counts
     ]  # fmt: skip
@@ -40,7 +40,7 @@ def test_percentiles_of_the_bootstrap_would_miss_the_estimate() -> None:
 
 def test_redrawing_with_weights_equals_redrawing_rows() -> None:
     x, y = draw(30), draw(30, seed=1)
-    counts = redraw(30, 25, seed=3, name="fvd")
+    counts = redraws(30, 25, seed=3, name="fvd")
     values = [compute(np.repeat(x, c, axis=0), np.repeat(y, c, axis=0), replicates=0).value for c in counts]
     interval = compute(x, y, replicates=25, seed=3).interval
     half = 1.959963984540054 * np.std(values, ddof=1)
@@ -63,9 +63,9 @@ def test_same_seed_same_interval_and_another_seed_another_one() -> None:
 
 
 def test_bootstrap_draws_never_change_silently() -> None:
-    counts = redraw(5, 3, seed=0, name="fvd")
-    assert counts.sum(axis=1).tolist() == [5, 5, 5]
-    assert counts.tolist() == [[2, 1, 0, 2, 0], [1, 3, 0, 1, 0], [1, 2, 1, 1, 0]]
+    counts = [draw.tolist() for draw in redraws(5, 3, seed=0, name="fvd")]
+    assert [sum(draw) for draw in counts] == [5, 5, 5]
+    assert counts == [[2, 1, 0, 2, 0], [1, 3, 0, 1, 0], [1, 2, 1, 1, 0]]
 
 
 def test_small_sets_unequal_sets_and_duplicates_are_warned_of() -> None:

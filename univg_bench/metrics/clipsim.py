@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from univg_bench.errors import InputError
-from univg_bench.metrics.intervals import Interval, cluster_codes, redraw
+from univg_bench.metrics.intervals import Interval, cluster_codes, redraws
 from univg_bench.statistics import BLOCK, check_rows
 
 Floats = NDArray[np.float64]
@@ -22,8 +22,8 @@ class ClipsimResult:
     per_video (N,): mean cosine of each video's frames with its caption; value is their mean.
     mismatched: mean over all pairs of a video with the caption of another cluster; gap = value - mismatched.
     real: the same of the reference videos, over the `n_real` captions that have one (NaN in real_per_video (N,) for the
-    others); ratio = value over those captions
-    / real (GODIVA calls it relative matching). Above about 1, higher is not better: real videos do not score higher.
+    others); ratio = value over those captions / real, which GODIVA calls relative matching. Above about 1, higher is
+    not better: real videos do not score higher.
     """
 
     value: float
@@ -52,8 +52,9 @@ def clipsim(
 
     frames (N, D): for each video the mean of the unit embeddings of its frames; since a cosine with unit vectors is a
     dot product, the mean of the cosines is the dot product with the mean. texts (N, D): unit embeddings of the
-    captions. Any of them may be a memory map. clusters: for each video the real video its caption belongs to. real_frames (M, D): as `frames` for the
-    reference videos; real_of (N,): for each caption the row of its reference, -1 where there is none.
+    captions. clusters: for each video the real video its caption belongs to. real_frames (M, D): as `frames` for the
+    reference videos; real_of (N,): for each caption the row of its reference, -1 where there is none. All of these may
+    be memory maps.
 
     Raises InputError for other shapes, NaN, or embeddings that are not unit vectors.
     Source: GODIVA, Wu et al. 2021 (arXiv 2104.14806), section 4.2.
@@ -88,8 +89,8 @@ def clipsim(
     if replicates:
         sums = np.bincount(codes, weights=per_video, minlength=num_clusters)
         sizes = np.bincount(codes, minlength=num_clusters).astype(np.float64)
-        draws = redraw(num_clusters, replicates, seed=seed, name="clipsim")
-        means = (draws @ sums) / (draws @ sizes)
+        draws = redraws(num_clusters, replicates, seed=seed, name="clipsim")
+        means = [float(draw @ sums) / float(draw @ sizes) for draw in draws]
         low, high = np.quantile(means, [0.025, 0.975])
         interval = Interval(
             low=float(low), high=float(high), level=0.95, method="cluster-bootstrap percentile",

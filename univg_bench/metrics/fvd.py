@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from univg_bench.errors import InputError
 from univg_bench.metrics.frechet import FrechetParts, frechet_parts
-from univg_bench.metrics.intervals import Z95, Interval, cluster_codes, redraw
+from univg_bench.metrics.intervals import Z95, Interval, cluster_codes, redraws
 from univg_bench.statistics import GaussianStats, moments_of
 
 # FVD at true distance 0 falls as 1/N: 43 at 2,048 and 172 at 512 Gaussian vectors of 400 dimensions; 2,048 is also the
@@ -45,12 +45,12 @@ def fvd(
     reference_clusters: Sequence[str],
     replicates: int,
     seed: int,
-    watch: Callable[[Iterator[int]], Iterator[int]] = iter,
+    watch: Callable[[Iterator[NDArray[np.int64]]], Iterator[NDArray[np.int64]]] = iter,
 ) -> FvdResult:
     """Return the FVD between generated and real videos.
 
-    samples (N, D), references (M, D): one feature vector per video, in memory or mapped; N and M may differ. clusters, reference_clusters:
-    for each row, the real video it belongs to. replicates: bootstrap replicates for the interval, 0 for none.
+    samples (N, D), references (M, D): one feature vector per video, in memory or mapped; N and M may differ. clusters,
+    reference_clusters: for each row, the real video it belongs to. replicates: bootstrap replicates for the interval, 0 for none.
     watch: wraps the loop over replicates, to show progress.
 
     Raises InputError for fewer than two rows in a set, other dimensions, NaN.
@@ -90,7 +90,7 @@ def _bootstrap_deviation(
     ddof: int,
     replicates: int,
     seed: int,
-    watch: Callable[[Iterator[int]], Iterator[int]],
+    watch: Callable[[Iterator[NDArray[np.int64]]], Iterator[NDArray[np.int64]]],
 ) -> tuple[float, int]:
     """Return the standard deviation of FVD over replicates that redraw clusters of both sets together.
 
@@ -101,10 +101,9 @@ def _bootstrap_deviation(
     assert len(reference_clusters) == len(references)
     codes, num_clusters = cluster_codes([*clusters, *reference_clusters])
     own, other = codes[: len(clusters)], codes[len(clusters) :]
-    draws = redraw(num_clusters, replicates, seed=seed, name="fvd")
     values = []
-    for replicate in watch(iter(range(replicates))):
-        weights, reference_weights = draws[replicate][own], draws[replicate][other]
+    for draw in watch(redraws(num_clusters, replicates, seed=seed, name="fvd")):
+        weights, reference_weights = draw[own], draw[other]
         if weights.sum() <= ddof or reference_weights.sum() <= ddof:
             continue  # possible with a handful of clusters only; such a replicate has no covariance
         generated = moments_of(samples, weights).gaussian(ddof=ddof)

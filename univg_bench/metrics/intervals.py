@@ -7,7 +7,7 @@ an interval more than four times too narrow.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,16 +38,14 @@ def cluster_codes(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
     return codes, len(numbers)
 
 
-def redraw(num_clusters: int, replicates: int, *, seed: int, name: str) -> NDArray[np.int64]:
-    """Return how often each cluster is drawn in each replicate: (replicates, num_clusters), rows sum to num_clusters.
+def redraws(num_clusters: int, replicates: int, *, seed: int, name: str) -> Iterator[NDArray[np.int64]]:
+    """Yield for each replicate how often each cluster is drawn: (num_clusters,), summing to num_clusters.
 
     The draws come from raw 64-bit PCG64 words reduced modulo the number of clusters (bias below 1e-12 for a million
     clusters), so they are the same under every NumPy version. `name` separates the streams of different metrics.
     """
     word = hashlib.sha256(f"bootstrap|{name}|{seed}".encode()).digest()
     bits = np.random.PCG64(int.from_bytes(word[:16], "big"))
-    counts = np.empty((replicates, num_clusters), dtype=np.int64)
-    for replicate in range(replicates):
+    for _ in range(replicates):
         drawn = (bits.random_raw(num_clusters) % np.uint64(num_clusters)).astype(np.int64)
-        counts[replicate] = np.bincount(drawn, minlength=num_clusters)
-    return counts
+        yield np.bincount(drawn, minlength=num_clusters)
