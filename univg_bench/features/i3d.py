@@ -1,4 +1,4 @@
-"""I3D: the network of the Fréchet video distance, from a clip in [-1, 1] to its class logits averaged over time.
+"""I3D, the network of the Fréchet video distance: from a video to its class logits averaged over time.
 
 Source: Carreira & Zisserman 2017 (google-deepmind/kinetics-i3d, `i3d.py`). Keys are those of the PyTorch files in
 circulation (piergiaj, VideoGPT, TATS), so a state dict fits without renaming. Convolutions and pools pad like
@@ -7,13 +7,22 @@ TensorFlow's SAME: uneven padding goes to the back, which PyTorch's own `padding
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool3d, pad
 
+from univg_bench.canonical import digest_of
 from univg_bench.errors import InputError
+from univg_bench.features.i3d_input import i3d_input
+from univg_bench.features.tensors import check_tensors, exact_float32, read_tensors
+from univg_bench.features.weights import Weights
+from univg_bench.recipes import FvdRecipe
+
+VERSION = 1  # of this code path: raise it with every change that can move a feature by a bit
 
 MIN_FRAMES = 9  # three halvings of time leave ⌈T/8⌉ steps, and the last pool needs two of them
 FULL_SIZE = 224  # METRICS.md 1: at 225..256 pixels the published code silently returns four logits per class
@@ -105,7 +114,7 @@ class I3D(nn.Module):
         def wide(channels: int) -> int:
             return max(8, 8 * round(channels * width / 8))
 
-        self.in_channels = in_channels
+        self.in_channels, self.num_classes = in_channels, num_classes
         self.input_size = FULL_SIZE if width == 1.0 else None
         self.Conv3d_1a_7x7 = Unit3D(in_channels, wide(64), 7, 2, bn_eps=bn_eps)
         self.MaxPool3d_2a_3x3 = MaxPool((1, 3, 3), (1, 2, 2))
@@ -151,3 +160,122 @@ class I3D(nn.Module):
                 f"found frames of {x.shape[3]}x{x.shape[4]}, the published I3D takes {FULL_SIZE}x{FULL_SIZE} only:"
                 " larger ones would silently give several logits per class; resize as the recipe says"
             )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A family of keys in circulation. mark: how one key of it begins. rename: from its keys to ours.
+
+    refused: why such a file is not read, as the end of a sentence.
+    """
+
+    name: str
+    mark: str
+    rename: Callable[[str], str] = str
+    refused: str = ""
+
+
+_NOT_INCEPTION = "is a ResNet; FVD is defined on the Inception I3D, and features of another network are another metric"
+
+LAYOUTS: tuple[Layout, ...] = (
+    Layout("piergiaj", "Conv3d_1a_7x7.conv3d."),
+    Layout(
+        "hassony2",
+        "conv3d_1a_7x7.conv3d.",
+        refused="has hassony2's keys, which this version does not read; use i3d_pretrained_400.pt",
+    ),
+    Layout("pytorchvideo", "blocks.0.", refused=_NOT_INCEPTION),
+    Layout("torchvision", "stem.0.", refused=_NOT_INCEPTION),
+    Layout("resnet", "layer1.0.", refused=_NOT_INCEPTION),
+    Layout("mmaction", "backbone.", refused=_NOT_INCEPTION),
+)
+
+# classes of an I3D that is not Kinetics-400's -> what it is
+_OTHER_CLASSES = {157: "Charades", 600: "Kinetics-600", 700: "Kinetics-700"}
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFeatures:
+    """Features of one video under one recipe with one set of weights.
+
+    dim: length of a feature. digest: SHA-256 over all that decides its bits on a given kind of machine: recipe,
+    weights, the version of this code, the kind of device.
+    """
+
+    name: str
+    dim: int
+    digest: str
+    recipe: FvdRecipe
+    net: I3D = field(repr=False)
+    device: torch.device
+
+    def __call__(self, video: np.ndarray) -> np.ndarray:
+        """Return the feature, float32 (dim,), of a video uint8 (F, 3, H, W) with F >= 9.
+
+        It depends on this video alone: there is no batch. The last bits depend on the number of torch threads.
+
+        Raises InputError for another type, other axes, fewer than 9 frames, or features that are not finite.
+        """
+        clip = i3d_input(video, self.recipe).to(self.device).permute(1, 0, 2, 3)[None]  # (1, 3, F, S, S)
+        with torch.inference_mode(), exact_float32(self.device):
+            feature: np.ndarray = self.net(clip.contiguous())[0].cpu().numpy()
+        if not np.isfinite(feature).all():
+            raise InputError(f"found NaN or infinite features from {self.name}; its weights are damaged")
+        return feature
+
+
+def load_video_features(recipe: FvdRecipe, weights: Weights, device: str = "cpu") -> VideoFeatures:
+    """Return the extractor of `recipe` with `weights`, in evaluation mode on `device`.
+
+    Raises InputError when the weights are not those of the recipe's network, with the reason.
+    """
+    if weights.architecture not in (None, recipe.network):
+        raise InputError(
+            f"the recipe {recipe.name!r} needs weights of {recipe.network}, found {weights.name} of"
+            f" {weights.architecture} in {weights.path}"
+        )
+    net = _network(recipe)
+    net.load_state_dict(load_i3d_tensors(weights, net), strict=False)  # checked; only num_batches_tracked is left out
+    net.eval().requires_grad_(False).to(device)
+    kind = torch.device(device).type
+    digest = digest_of(
+        {"extractor": "i3d", "version": VERSION, "recipe": recipe.digest, "weights": weights.digest, "device": kind}
+    )
+    return VideoFeatures(f"{recipe.network} {recipe.name}", net.num_classes, digest, recipe, net, torch.device(device))
+
+
+def load_i3d_tensors(weights: Weights, net: I3D) -> dict[str, Tensor]:
+    """Return the state dict of a weights file for `net`, float32, whatever layout of LAYOUTS it has.
+
+    Raises InputError for a network that is not I3D, other classes, optical flow, and keys or shapes that do not fit.
+    """
+    tensors = read_tensors(weights)
+    layout = next((layout for layout in LAYOUTS if any(key.startswith(layout.mark) for key in tensors)), None)
+    if layout is None:
+        raise InputError(f"{weights.path} holds no I3D: no key begins with {LAYOUTS[0].mark!r}")
+    if layout.refused:
+        raise InputError(f"{weights.path} {layout.refused}")
+    renamed = {layout.rename(k): v.float() for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
+    expected = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    _check_purpose(renamed, expected, weights)
+    check_tensors(renamed, expected, source=str(weights.path))
+    return renamed
+
+
+def _check_purpose(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], weights: Weights) -> None:
+    """Name the two ways in which a real I3D can be the wrong one, before its shapes are compared."""
+    bias, first = "logits.conv3d.bias", "Conv3d_1a_7x7.conv3d.weight"
+    if first in found and found[first].ndim == 5 and found[first].shape[1] == 2:
+        raise InputError(f"{weights.path} takes optical flow (2 channels), this metric needs the RGB network")
+    if bias in found and found[bias].shape != expected[bias].shape:
+        classes, wanted = found[bias].numel(), expected[bias].numel()
+        training = f" (as trained on {_OTHER_CLASSES[classes]})" if classes in _OTHER_CLASSES else ""
+        raise InputError(f"{weights.path} has {classes} classes{training}, the recipe's network has {wanted}")
+
+
+def _network(recipe: FvdRecipe) -> I3D:
+    if recipe.network == "i3d":
+        return I3D(bn_eps=recipe.bn_eps)
+    from univg_bench.features.tiny import TINY_I3D
+
+    return I3D(TINY_I3D.class_count, width=TINY_I3D.width, bn_eps=recipe.bn_eps)
