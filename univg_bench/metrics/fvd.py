@@ -50,8 +50,8 @@ def fvd(
     """Return the FVD between generated and real videos.
 
     samples (N, D), references (M, D): one feature vector per video, in memory or mapped; N and M may differ. clusters,
-    reference_clusters: for each row, the real video it belongs to. replicates: bootstrap replicates for the interval, 0 for none.
-    watch: wraps the loop over replicates, to show progress.
+    reference_clusters: for each row, the real video it belongs to. replicates: of the bootstrap behind the interval, 0
+    for none. watch: wraps the loop over replicates, to show progress.
 
     Raises InputError for fewer than two rows in a set, other dimensions, NaN.
     Source: Unterthiner et al. 2018, "Towards Accurate Generative Models of Video".
