@@ -97,7 +97,7 @@ class MetricPart(Part):
     recipe: dict[str, Any] = Field(description="all fields of the recipe, with its digest")
     weights: WeightsPart
     frames: dict[str, Any] = Field(description="which frames of a generated video were seen")
-    reference_frames: dict[str, Any] = Field(description="which frames of a real video were seen")
+    reference_frames: dict[str, Any] | None = Field(description="which frames of a real video were seen")
     details: dict[str, float | int | None] = Field(description="numbers that belong beside this one")
     warnings: list[str]
 

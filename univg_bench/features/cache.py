@@ -44,9 +44,9 @@ class FeatureCache:
         return self.root / key[:2] / f"{key}.npy"
 
 
-def video_key(*, extractor: str, rgb_sha256: str, indices: Sequence[int]) -> str:
-    """Return the key of the features that `extractor` (a digest) makes of these frames of these pixels."""
-    return digest_of({"extractor": extractor, "rgb": rgb_sha256, "frames": list(indices)})
+def video_key(*, extractor: str, rgb_sha256: str, choice: Sequence[object]) -> str:
+    """Return the key of the features that `extractor` (a digest) makes of a choice of frames of these pixels."""
+    return digest_of({"extractor": extractor, "rgb": rgb_sha256, "frames": list(choice)})
 
 
 def text_key(*, extractor: str, caption: str) -> str:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from univg_bench.canonical import digest_of
 from univg_bench.errors import SampleError
 from univg_bench.features.cache import FeatureCache
 from univg_bench.features.weights import Weights
+from univg_bench.frames import FramePolicy
 from univg_bench.recipes import ClipsimRecipe, FvdRecipe
 
 if TYPE_CHECKING:
@@ -52,10 +54,14 @@ class Extractor:
 
 @dataclass(frozen=True)
 class Want:
-    """Features that a metric wants of a video: by which extractor, of which frames, stored under which key."""
+    """Features that a metric wants of a video: by which extractor, of which frames, stored under which key.
+
+    indices: the frames, or None where only decoding tells (a policy that looks at the times of frames).
+    """
 
     extractor: int
-    indices: tuple[int, ...]
+    policy: FramePolicy
+    indices: tuple[int, ...] | None
     key: str
 
 
@@ -66,6 +72,7 @@ class VideoJob:
     name: str
     path: Path
     file_sha256: str
+    num_frames: int
     wants: tuple[Want, ...]
 
 
@@ -105,26 +112,36 @@ def extract_chunk(chunk: Chunk) -> int:
 
 
 def _extract_video(video: VideoJob, chunk: Chunk) -> int:
-    from univg_bench.video import read_frames
-
     wants = [want for want in video.wants if not chunk.cache.has(want.key)]
     if not wants:
         return 0
     _check_unchanged(video)
-    # decode once what any of them wants, then hand each its own frames
-    needed = sorted({index for want in wants for index in want.indices})
-    place = {index: position for position, index in enumerate(needed)}
-    frames = read_frames(video.path, needed)  # (F, 3, H, W) uint8
-    for want in wants:
+    for want, frames in _frames_of(video, wants):
         extractor = chunk.extractors[want.extractor]
-        seen = frames[[place[index] for index in want.indices]]
         if isinstance(extractor.recipe, FvdRecipe):
-            features = _video(extractor)(seen)
+            features = _video(extractor)(frames)
         else:
-            features = _image_text(extractor).images(seen)
-        assert np.isfinite(features).all(), f"{video.name}: extractors refuse to return NaN"
+            features = _image_text(extractor).images(frames)
         chunk.cache.save(want.key, features)
     return len(wants)
+
+
+def _frames_of(video: VideoJob, wants: list[Want]) -> Iterator[tuple[Want, NDArray[np.uint8]]]:
+    """Yield each want with its frames (F, 3, H, W); all that know their indices share one decoding."""
+    from univg_bench.video import read_chosen, read_frames
+
+    known = [(want, want.indices) for want in wants if want.indices is not None]
+    needed = sorted({index for _, indices in known for index in indices})
+    if needed:
+        frames = read_frames(video.path, needed)
+        place = {index: position for position, index in enumerate(needed)}
+        for want, indices in known:
+            yield want, frames[[place[index] for index in indices]]
+    for want in wants:
+        if want.indices is None:
+            chosen = read_chosen(video.path, want.policy, video_id=video.name, num_frames=video.num_frames)
+            assert chosen is not None, "the plan leaves out what its policy drops"
+            yield want, chosen
 
 
 def _check_unchanged(video: VideoJob) -> None:
