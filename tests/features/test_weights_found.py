@@ -116,6 +116,17 @@ def test_an_unknown_name_is_refused_with_the_known_ones(folder: Path, name: str)
         find_weights(name, folder)
 
 
+def test_a_shipped_file_that_is_missing_is_a_damaged_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("univg_bench.features.tiny.weights_path", lambda name: tmp_path / f"{name}.safetensors")
+    with pytest.raises(InputError, match=r"tiny-i3d\.safetensors, which is shipped with univg-bench"):
+        find_weights("tiny-i3d")
+    (tmp_path / "tiny-i3d.safetensors").write_bytes(FVD)
+    found = find_weights("tiny-i3d")
+    assert (found.architecture, found.digest) == ("tiny-i3d", hashlib.sha256(FVD).hexdigest())
+
+
 def test_a_changed_file_is_read_again(folder: Path) -> None:
     path = folder / "w.pt"
     path.write_bytes(IMAGENET)

@@ -39,6 +39,8 @@ def weights() -> None:
 @click.pass_obj
 def list_(console: Console, folder: Path | None) -> None:
     """Print what each metric needs, its licence, where to get it, and what was found here."""
+    from univg_bench.features.tiny import weights_path
+
     found = list(scan(weights_folders(folder)))
     rows: list[dict[str, Any]] = []
     for known in KNOWN_WEIGHTS:
@@ -50,10 +52,9 @@ def list_(console: Console, folder: Path | None) -> None:
             )  # fmt: skip
     for name in SHIPPED:
         use = "FVD of Moving Shapes" if name == "tiny-i3d" else "CLIPSIM of Moving Shapes"
-        path = str(find_weights(name).path)
         rows.append(
-            {"name": name, "use": use, "licence": "Apache-2.0", "file": Path(path).name, "source": "shipped",
-             "checksum": "", "found": path}
+            {"name": name, "use": use, "licence": "Apache-2.0", "file": "package data", "source": "this package",
+             "checksum": "", "found": str(weights_path(name)) if weights_path(name).is_file() else None}
         )  # fmt: skip
     for row in rows:
         console.say(f"{row['name']:<16}  {row['use']:<26}  {'found: ' + row['found'] if row['found'] else 'not found'}")

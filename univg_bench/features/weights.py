@@ -249,6 +249,8 @@ def _shipped(name: Shipped) -> Weights:
     from univg_bench.features.tiny import weights_path
 
     path = weights_path(name)
+    if not path.is_file():
+        raise InputError(f"found no {path}, which is shipped with univg-bench: the installation is damaged, repeat it")
     status = path.stat()
     digest, _ = checksums(path, status.st_size, status.st_mtime_ns)
     note = "trained on Moving Shapes and shipped; numbers made with it compare with no paper's"
