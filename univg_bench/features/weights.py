@@ -289,6 +289,6 @@ def _not_found(name: str, folders: list[Path], found: list[FoundFile]) -> str:
             *(f"{f.path} {f.known.refused}" for f in kin if f.known),
             *(f"{f.path} has the name but not the content (cut download?)" for f in namesakes),
             f"get {wanted.file} from {wanted.source} ({wanted.checksum}, licence: {wanted.licence}) and put it into"
-            f" {folders[0]} under any name, or name its folder with --weights or ${ENVIRONMENT}",
+            f" {folders[0]} under any name with that ending, or name its folder with --weights or ${ENVIRONMENT}",
         ]
     )
