@@ -13,8 +13,10 @@ PERCENTILE = "cluster-bootstrap percentile"
 def metric(kind: str, value: float, low: float, high: float, method: str) -> dict:
     return {
         "id": kind, "kind": kind, "value": value, "direction": "lower" if kind == "fvd" else "higher", "n": 64,
-        "n_reference": 64, 
-        "interval": {"level": 0.95, "replicates": 9, "seed": 0, "clusters": 64, "low": low, "high": high, "method": method},
+        "n_reference": 64,
+        "interval": {
+            "level": 0.95, "replicates": 9, "seed": 0, "clusters": 64, "low": low, "high": high, "method": method,
+        },
         "recipe": {"name": "tiny"},
         "weights": {"name": "tiny-i3d", "sha256": "1" * 64, "note": "trained on Moving Shapes"},
         "frames": {"sampling": "all"}, "reference_frames": None, "details": {"real": 0.9},
