@@ -17,7 +17,7 @@ from univg_bench.console import Console
 @weights_option
 @workers_option
 @click.option("--device", default="cpu", show_default=True, help="Where networks run: cpu, cuda, cuda:1.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder of features [default: .features beside the runs].")
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder of features [default: RUNS/.features].")
 @click.option("--allow-missing", is_flag=True, help="Score what is there; the record then says incomplete.")
 @click.pass_obj
 def evaluate(

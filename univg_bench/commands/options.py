@@ -12,7 +12,7 @@ data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
     envvar="UNIVG_DATA",
-    help="Folder that holds the protocol's data [default: $UNIVG_DATA, else the folder the import used].",
+    help="Folder that holds the protocol's data [default: $UNIVG_DATA].",
 )
 weights_option = click.option(
     "--weights",

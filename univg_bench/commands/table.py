@@ -45,7 +45,7 @@ def table(
     for path in runs:
         by_digest.setdefault(load_record(path).protocol.digest, []).append(path)
     tables = [
-        build_table(Run.open(paths[0]).protocol, [load_record(path) for path in paths], rows)
+        build_table(Run.open(paths[0]).protocol(), [load_record(path) for path in paths], rows)
         for paths in by_digest.values()
     ]
     if not runs:
