@@ -46,8 +46,8 @@ def evaluate_run(
 ) -> Record:
     """Compute every metric of the run's protocol, write `results.json` and `per_video.parquet`, return the record.
 
-    data: the folder of the protocol's data. weights: a folder searched for weights first. cache: the folder of
-    features. What is cheap and may fail comes before what is expensive.
+    data: the folder of the protocol's data; None: where it lay when the run was made. weights: a folder searched for
+    weights first. cache: the folder of features. What is cheap and may fail comes before what is expensive.
 
     Raises InputError for missing weights or data, SampleError for samples or references that are missing or cannot be
     scored (unless allow_missing), InfrastructureError when a worker dies.
@@ -57,6 +57,7 @@ def evaluate_run(
     protocol = run.protocol()
     extractors = {m.id: Extractor(recipe_of(m), find_weights(m.weights, weights), device) for m in protocol.metrics}
     allow_missing = allow_missing or run.facts.allow_missing
+    data = data or Path(run.facts.data)
     items = _load_items(run, protocol, data, allow_missing)
     rows = {row.name: row for row in run.rows()}
     found = problems(run, Needs.of_samples(protocol))
@@ -115,9 +116,7 @@ def evaluate_run(
     return record
 
 
-def _load_items(run: Run, protocol: Protocol, data: Path | None, allow_missing: bool) -> ItemSet:
-    if data is None:
-        raise InputError(f"found no --data (nor $UNIVG_DATA); name the folder that holds the data of {protocol.name}")
+def _load_items(run: Run, protocol: Protocol, data: Path, allow_missing: bool) -> ItemSet:
     items = load_items(protocol, data, allow_missing=allow_missing)
     if items.digest != run.facts.items_digest:
         raise InputError(
@@ -142,14 +141,13 @@ def _refuse_incomplete(what: str, expected: int, excluded: Excluded, allow_missi
 
 
 def _references(
-    items: ItemSet, protocol: Protocol, path: Path, data: Path | None, workers: int, console: Console
+    items: ItemSet, protocol: Protocol, path: Path, data: Path, workers: int, console: Console
 ) -> tuple[dict[str, ScoredVideo], Excluded]:
     """Return the real videos that can be scored, by id, and the others by class of problem.
 
     They stay where they are; what is known of them is kept beside the runs of the protocol, so that the next model's
     evaluation need not decode them again. Nothing is written into the data folder.
     """
-    assert data is not None
     home = _reference_home(path)
     sources = [Source(name, file) for name, file in items.references.items()]
     index_videos(sources, home, root=data, place="in-place", workers=workers, console=console, title="references")
