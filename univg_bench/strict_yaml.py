@@ -125,6 +125,9 @@ class _Reader:
             self.fault(event.start_mark, f"tags ({event.tag}) are not used here; remove it")
         mark = self.mark(event.start_mark)
         if isinstance(event, yaml.ScalarEvent):
+            if any("\ud800" <= letter <= "\udfff" for letter in event.value):
+                self.fault(event.start_mark, "found an escape that is half a character; write the character itself")
+                return Node(None, mark)
             # a quoted or block scalar is text whatever it looks like
             return Node(self.scalar(event) if event.style is None else event.value, mark)
         if depth == MAX_DEPTH:

@@ -304,7 +304,7 @@ def test_videos_are_found_anywhere_below_the_folder(tmp_path: Path, place: str) 
     assert items.items[0].reference == items.items[1].reference
 
 
-@pytest.mark.parametrize("suffix", [".avi", ".webm", ".mkv"])
+@pytest.mark.parametrize("suffix", [".avi", ".webm", ".mkv", ".MP4"])
 def test_other_containers_are_found(tmp_path: Path, suffix: str) -> None:
     fields = small(tmp_path)
     copies.add_videos(tmp_path, range(7010, 7030), suffix=suffix)

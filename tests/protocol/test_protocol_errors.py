@@ -1,8 +1,11 @@
 """A broken protocol is one sentence per fault, each with the file, line and column where it stands."""
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.protocol.protocol_texts import VALID, written
 from univg_bench.errors import InputError
@@ -195,3 +198,24 @@ def test_an_unknown_protocol_is_a_sentence_with_a_suggestion(tmp_path: Path) -> 
     with pytest.raises(InputError, match="found msrvtt-t2v-2990@1, expected msrvtt-t2v-2990@7; another version is not"):
         load_protocol("msrvtt-t2v-2990@7")
     assert load_protocol("msrvtt-t2v-2990@1").id == "msrvtt-t2v-2990"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_damage_to_a_file_gives_anything_but_sentences_with_a_place(tmp_path: Path, data: st.DataObject) -> None:
+    lines = VALID.splitlines()
+    for _ in range(data.draw(st.integers(1, 3))):
+        number = data.draw(st.integers(0, len(lines) - 1))
+        line = lines[number]
+        at = data.draw(st.integers(0, len(line)))
+        damage = data.draw(
+            st.sampled_from(["", ":", "{", "}", "[", "]", "-", '"', "'", "#", "0", "~", " ", "|", "&a", "é"])
+        )
+        lines[number] = line[:at] + damage + line[at + data.draw(st.integers(0, 6)) :]
+    path = written(tmp_path, "\n".join(lines))
+    faults: list[str] = []
+    try:
+        load_protocol(path)
+    except InputError as error:
+        faults = str(error).splitlines()
+    assert all(re.match(rf"{path}:[0-9]+:[0-9]+: .", fault) for fault in faults)

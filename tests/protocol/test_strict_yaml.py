@@ -61,6 +61,7 @@ def test_every_value_knows_its_line_and_column_and_those_of_its_key() -> None:
         ("%YAML 1.1\n---\na: 1\n", "x.yaml:1:1: YAML directives (%YAML, %TAG) are not used here; remove the line"),
         ("a: 007\n", "x.yaml:1:4: found 007, which is a number or a text; write '007' if it is a text"),
         ("a: 00.5\n", "x.yaml:1:4: found 00.5, which is a number or a text; write '00.5' if it is a text"),
+        ('a: "\\ud83d"\n', "x.yaml:1:4: found an escape that is half a character; write the character itself"),
         ("a: .inf\n", "x.yaml:1:4: found .inf; numbers here are finite"),
         ("a: .NaN\n", "x.yaml:1:4: found .NaN; numbers here are finite"),
         ("a: 1e999\n", "x.yaml:1:4: found 1e999, which is too large for a number"),

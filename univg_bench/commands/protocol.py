@@ -27,7 +27,7 @@ def protocol() -> None:
 @protocol.command(name="list")
 @click.pass_obj
 def list_(console: Console) -> None:
-    """Print the shipped protocols: id@version, task, items, digest, title."""
+    """Print the shipped ones: id@version, task, items, digest, title."""
     rows = []
     for name in shipped_ids():
         loaded = load_protocol(name)
@@ -45,7 +45,10 @@ def list_(console: Console) -> None:
 @click.option("--meaning", is_flag=True, help="Print what the digest is taken of, with recipes resolved.")
 @click.pass_obj
 def show(console: Console, name: str, meaning: bool) -> None:
-    """Print a protocol whole: what it extends is merged in, and every default is written out."""
+    """Print a protocol whole, with every default.
+
+    What it extends is merged in. Without --meaning the output is a valid protocol file of the same meaning.
+    """
     loaded = load_protocol(name)
     path = find_protocol(name)
     whole = loaded.model_dump(mode="json", by_alias=True)
@@ -59,9 +62,9 @@ def show(console: Console, name: str, meaning: bool) -> None:
 @click.argument("names", nargs=-1, required=True)
 @click.pass_obj
 def validate(console: Console, names: tuple[str, ...]) -> int:
-    """Check protocol files (or ids); print every fault as file:line:column and what is wrong.
+    """Check files or ids; print every fault with its place.
 
-    Exit 0 when all are right, 2 otherwise.
+    Faults are sentences that begin with file:line:column. Exit 0 when all files are right, 2 otherwise.
     """
     faults: dict[str, list[str]] = {}
     valid = []
@@ -86,7 +89,7 @@ def validate(console: Console, names: tuple[str, ...]) -> int:
 @click.argument("b")
 @click.pass_obj
 def diff(console: Console, a: str, b: str) -> None:
-    """Print, field by field, what can make the numbers of A and B differ.
+    """Print the fields that can make A and B differ.
 
     Titles, sources and table columns are no part of that, and neither are comments, order and `extends`. Exit 0 either
     way.
@@ -113,7 +116,7 @@ def diff(console: Console, a: str, b: str) -> None:
 @click.option("--dest", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file.")
 @click.pass_obj
 def schema(console: Console, dest: Path | None) -> None:
-    """Print the JSON schema of protocol files; editors use it to complete and check them (docs/protocols.md)."""
+    """Print the JSON schema, for editors (docs/protocols.md)."""
     from univg_bench.protocol_schema import protocol_schema
 
     found = protocol_schema()

@@ -79,7 +79,7 @@ def survey(root: Path) -> Survey:
                 known = annotations.setdefault(name, path)
                 if known.read_bytes() != path.read_bytes():
                     raise InputError(f"found {known} and {path} with different contents; keep one of them")
-            elif path.suffix in VIDEO_SUFFIXES and _VIDEO_NAME.fullmatch(path.stem) and path.is_file():
+            elif path.suffix.lower() in VIDEO_SUFFIXES and _VIDEO_NAME.fullmatch(path.stem) and path.is_file():
                 videos.setdefault(path.stem, {}).setdefault(path.resolve(), path)
     return Survey(root, annotations, {video_id: tuple(paths.values()) for video_id, paths in videos.items()})
 
