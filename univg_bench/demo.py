@@ -25,6 +25,7 @@ from univg_bench.protocol import FvdMetric, MovingShapesData, Protocol
 from univg_bench.protocol_files import load_protocol
 from univg_bench.recipes import FVD_RECIPES
 from univg_bench.records import Record
+from univg_bench.sheet import write_sheet
 from univg_bench.statistics import moments_of
 from univg_bench.tables import build_table, render
 
@@ -96,9 +97,13 @@ def run_demo(name: str, dest: Path, *, workers: int, console: Console) -> Demo:
         )
     floor = _floor(protocol, runs / protocol.name / HELD_OUT / "features")
     table = render(build_table(protocol, records, []), "markdown") + "\n" + _floor_text(floor)
-    files = (dest / "table.md", dest / "table.csv")
+    files = (dest / "table.md", dest / "table.csv", dest / "ladder.png")
     write_bytes(files[0], table.encode())
     write_bytes(files[1], render(build_table(protocol, records, []), "csv").encode())
+    first = items.items[0]
+    assert first.reference is not None, "a prepared Moving Shapes set has all its real videos"
+    shown = [("real", first.reference), *((rung, folder / f"{first.item_id}.mp4") for rung, folder in folders.items())]
+    write_sheet(shown, files[2])
     console.say("4. the table")
     console.say(f"   $ univg-bench table {runs}/{protocol.name}/*")
     return Demo(tuple(records), floor, table, files)
