@@ -25,7 +25,7 @@ check: .venv/installed ## format, lint, types, import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/conventions
+	$(BIN)/python -m pytest -q tests/conventions/test_layers.py tests/conventions/test_files.py
 
 format: .venv/installed ## put all files into the common format
 	$(BIN)/ruff format .
@@ -36,7 +36,7 @@ bench: .venv/installed ## cost per clip of decoding, I3D and CLIP, into benchmar
 
 schemas: .venv/installed ## write the JSON schemas of protocol and result files again
 	$(BIN)/univg-bench protocol schema --dest protocols/protocol.schema.json
-	$(BIN)/univg-bench table --schema --dest results/result.schema.json
+	$(BIN)/univg-bench evaluate --schema > results/result.schema.json
 
 lock: .venv/installed ## resolve pyproject.toml into requirements.lock (versions and hashes, no addresses)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

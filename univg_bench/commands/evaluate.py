@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,14 @@ import click
 
 from univg_bench.commands.options import data_option, weights_option, workers_option
 from univg_bench.console import Console
+
+
+def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from univg_bench.records import record_schema
+
+        click.echo(json.dumps(record_schema(), indent=2, ensure_ascii=False))
+        ctx.exit()
 
 
 @click.command()
@@ -19,6 +28,14 @@ from univg_bench.console import Console
 @click.option("--device", default="cpu", show_default=True, help="Where networks run: cpu, cuda, cuda:1.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of features [default: RUNS/.features].")
 @click.option("--allow-missing", is_flag=True, help="Score what is there; the record then says incomplete.")
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON schema of results.json and leave.",
+)
 @click.pass_obj
 def evaluate(
     console: Console,
