@@ -120,7 +120,11 @@ def _counts(record: Record) -> str:
 
 
 def _footnotes(records: Sequence[Record], published: bool) -> list[str]:
-    notes = ["n is generated/real videos; ± and [ ] are 95 % intervals (± for FVD is conservative, its bias is apart)."]
+    notes = []
+    if records:
+        notes.append(
+            "n is generated/real videos; ± and [ ] are 95 % intervals (± for FVD is conservative, its bias is apart)."
+        )
     notes += [f"{m.id}: {text}." for record in records for m in record.metrics for text in m.warnings]
     notes += [f"{note}." for record in records for note in record.notes]
     notes += [f"{w.name}: {w.note}." for record in records for w in (m.weights for m in record.metrics)]
