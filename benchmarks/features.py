@@ -35,11 +35,11 @@ from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES
 from univg_bench.video import read_frames
 
 RESULTS = Path(__file__).parent / "results"
-FRAMES, HEIGHT, WIDTH, SEEN = 24, 320, 576, 16  # the clips of METRICS.md 7, so that figures compare
+FRAMES, HEIGHT, WIDTH, SEEN = 24, 320, 576, 16  # UniVG's base stage, at which peers were measured too
 CAPTION = "a man in a red shirt is talking about cars and playing the guitar on a stage"
 FVD, CLIPSIM = FVD_RECIPES["univg"], CLIPSIM_RECIPES["vit-b32"]
 
-# DESIGN.md 5, CPU seconds per clip; the second is a share of what METRICS.md 5 measured for torchmetrics
+# What we reach for, in CPU seconds per clip; the second is a share of what docs/findings.md 17 says of torchmetrics
 GOALS = {"FVD": 0.65, "CLIPSIM": 0.75 * 1.48}
 
 
@@ -142,8 +142,8 @@ def table(record: dict[str, Any]) -> str:
             for part, s in record["cpu_seconds"].items()
         ),
         "",
-        f"Goals (DESIGN.md 5): FVD <= {GOALS['FVD']:.2f}, CLIPSIM <= {GOALS['CLIPSIM']:.2f} (0.75 of the 1.48 that"
-        " METRICS.md 5 measured for torchmetrics, at another time). No peer ran beside this.",
+        f"Goals: FVD <= {GOALS['FVD']:.2f}, CLIPSIM <= {GOALS['CLIPSIM']:.2f} (0.75 of the 1.48 that"
+        " torchmetrics took in another run, docs/findings.md 17). No peer ran beside this.",
         "",
     ]
     return "\n".join(lines)

@@ -24,7 +24,7 @@ from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES, FvdRecipe
 Place = tuple[str | int, ...]
 Fault = tuple[Place, str]  # where in the file, and a sentence without the place
 
-MIN_I3D_FRAMES = 9  # with fewer, I3D's last pool has nothing to pool (METRICS.md 1)
+MIN_I3D_FRAMES = 9  # with fewer, I3D's last pool has nothing to pool (docs/findings.md 1)
 MOVING_SHAPES_SIZES = ((32, 56), (72, 128))
 
 

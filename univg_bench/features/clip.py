@@ -2,7 +2,7 @@
 
 The towers are open_clip's, built from their configuration by its public API, with nothing fetched. Weights are theirs
 or OpenAI's own archive, whose keys are the same. Frames go through open_clip's own PIL transform: the tensor resize
-that other libraries use moves CLIPSIM by 0.3 % (METRICS.md 5).
+that other libraries use moves CLIPSIM by 0.3 % (docs/findings.md 6).
 """
 
 from __future__ import annotations

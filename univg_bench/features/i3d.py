@@ -25,7 +25,7 @@ from univg_bench.recipes import FvdRecipe
 VERSION = 1  # of this code path: raise it with every change that can move a feature by a bit
 
 MIN_FRAMES = 9  # three halvings of time leave ⌈T/8⌉ steps, and the last pool needs two of them
-FULL_SIZE = 224  # METRICS.md 1: at 225..256 pixels the published code silently returns four logits per class
+FULL_SIZE = 224  # docs/findings.md 1: at 225..256 pixels the published code silently returns four logits per class
 
 # name -> channels of its branches: b0 (1x1) | b1a (1x1), b1b (3x3) | b2a (1x1), b2b (3x3) | b3b (1x1 after a pool)
 MIXED: dict[str, tuple[int, int, int, int, int, int]] = {
@@ -105,7 +105,7 @@ class I3D(nn.Module):
 
     width multiplies every channel count (multiples of 8, at least 8); 1.0 is the published network, which takes
     224x224 only. A narrower one takes any size and averages over whatever is left of it.
-    bn_eps is 1e-3 in the original and 1e-5 in some copies (METRICS.md 0.2): it belongs to the recipe, not to the file.
+    bn_eps is 1e-3 in the original and 1e-5 in some copies (docs/findings.md 2): it belongs to the recipe, not to the file.
     """
 
     def __init__(self, num_classes: int = 400, width: float = 1.0, bn_eps: float = 1e-3, in_channels: int = 3) -> None:

@@ -1,6 +1,6 @@
 """From decoded frames to what I3D sees: checks, the recipe's geometry, the range [-1, 1].
 
-The geometry moves FVD by up to 30 % (METRICS.md 4), so it is the recipe's and each one is written out here.
+The geometry moves FVD by up to 30 % (docs/findings.md 3), so it is the recipe's and each one is written out here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def squash(frames: np.ndarray, size: int) -> Tensor:
 
     Bilinear with half-pixel centres and no antialiasing, in float32, never rounded on the way.
 
-    Source: StyleGAN-V's metric (METRICS.md 1); frame by frame, so that a large video costs no large float copy.
+    Source: StyleGAN-V's metric; frame by frame, so that a large video costs no large float copy.
     """
     resized = torch.empty(len(frames), 3, size, size)
     for dest, frame in zip(resized, frames, strict=True):

@@ -61,7 +61,7 @@ _FVD = "FVD (I3D of Kinetics-400)"
 _APACHE_DERIVED = "MIT (repository); converted from Apache-2.0 weights by DeepMind"
 _NOT_READ = "holds the FVD weights, but in a layout that this version does not read; use i3d_pretrained_400.pt"
 
-# Sources: METRICS.md 1. Git blob ids were read again from the trees of the repositories named; sha256 of the CLIP files
+# Sources: docs/findings.md 4. Git blob ids were read from the trees of the repositories named; sha256 of the CLIP files
 # stand in their addresses (open_clip, pretrained.py).
 KNOWN_WEIGHTS: tuple[KnownFile, ...] = (
     KnownFile(
