@@ -120,17 +120,22 @@ def _counts(record: Record) -> str:
 
 
 def _footnotes(records: Sequence[Record], published: bool) -> list[str]:
+    """Return what must be read with the table: of all rows once, of some rows with their names."""
+    about: dict[str, list[str]] = {}
+    for record in records:
+        said = [f"{metric.id}: {text}" for metric in record.metrics for text in metric.warnings]
+        said += [*record.notes, *(f"{m.weights.name}: {m.weights.note}" for m in record.metrics)]
+        for text in dict.fromkeys(said):
+            about.setdefault(text, []).append(record.model.name)
     notes = []
     if records:
         notes.append(
             "n is generated/real videos; ± and [ ] are 95 % intervals (± for FVD is conservative, its bias is apart)."
         )
-    notes += [f"{m.id}: {text}." for record in records for m in record.metrics for text in m.warnings]
-    notes += [f"{note}." for record in records for note in record.notes]
-    notes += [f"{w.name}: {w.note}." for record in records for w in (m.weights for m in record.metrics)]
-    if published:
-        notes.append(NOT_COMPARABLE)
-    return list(dict.fromkeys(note.replace("..", ".") for note in notes))
+    for text, models in about.items():
+        whose = "" if len(models) == len(records) else f"{', '.join(models)}: "
+        notes.append(f"{whose}{text.removesuffix('.')}.")
+    return [*notes, NOT_COMPARABLE] if published else notes
 
 
 def _header(column: Column) -> str:

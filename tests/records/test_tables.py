@@ -66,6 +66,13 @@ def test_warnings_and_weights_stand_below_the_table() -> None:
     assert "- tiny-i3d: trained on Moving Shapes." in text
 
 
+def test_a_note_of_some_rows_names_them_and_one_of_all_rows_does_not() -> None:
+    one, two = record_of(PROTOCOL, name="one"), record_of(PROTOCOL, name="two")
+    text = markdown(one.model_copy(update={"notes": ["half the frames are black"]}), two)
+    assert "- one: half the frames are black." in text
+    assert "- fvd: 64 videos are few." in text
+
+
 def test_csv_keeps_every_digit() -> None:
     record = record_of(PROTOCOL)
     rows = list(csv.DictReader(io.StringIO(render(build_table(PROTOCOL, [record], []), "csv"))))
