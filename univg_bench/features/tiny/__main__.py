@@ -55,11 +55,12 @@ _training("clip")
 
 
 @tiny.command()
-@click.option("--count", type=click.IntRange(2), default=512, help="Scenes of the test split.", show_default=True)
+@click.option("--count", type=click.IntRange(2), default=512, help="Scenes.", show_default=True)
+@click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
 @click.option("--i3d", type=FILE, default=None, help="Weights of tiny-i3d.  [default: the shipped ones]")
 @click.option("--clip", type=FILE, default=None, help="Weights of tiny-clip.  [default: the shipped ones]")
 @click.option("-q", "--quiet", is_flag=True)
-def accuracy(count: int, i3d: Path | None, clip: Path | None, quiet: bool) -> None:
+def accuracy(count: int, split: str, i3d: Path | None, clip: Path | None, quiet: bool) -> None:
     """Print the held-out accuracies, with the chance levels."""
     import torch
     from tqdm import tqdm
@@ -71,15 +72,15 @@ def accuracy(count: int, i3d: Path | None, clip: Path | None, quiet: bool) -> No
     def track(indices: Sequence[int]) -> Iterable[int]:
         return tqdm(indices, leave=False, disable=True if quiet else None)
 
-    click.echo(f"Scenes 0 to {count - 1} of the split `test`; +- is the 95 % interval of each share.\n")
+    click.echo(f"Scenes 0 to {count - 1} of the split `{split}`; +- is the 95 % interval of each share.\n")
     click.echo("tiny-i3d                 right            chance")
     for height, width in SIZES:
         click.echo(f"  {height}x{width}")
-        for row in i3d_accuracies(count=count, height=height, width=width, weights=i3d, track=track):
+        for row in i3d_accuracies(count=count, split=split, height=height, width=width, weights=i3d, track=track):
             click.echo(_line(row))
     click.echo("\ntiny-clip                right            chance")
     for height, width in SIZES:
-        scores = clip_scores(count=count, height=height, width=width, weights=clip, track=track)
+        scores = clip_scores(count=count, split=split, height=height, width=width, weights=clip, track=track)
         click.echo(
             f"  {height}x{width}  cosine with the own caption {scores.matched:.3f}, with others {scores.mismatched:.3f}"
         )
