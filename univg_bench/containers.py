@@ -1,9 +1,9 @@
 """What kind of file this is, and whether its end is there, from the file's own structure; no decoder takes part.
 
-FFmpeg reads a file that was cut off and says nothing: 175 of 300 frames come out, and no error (SUITE.md 4d). But every
-container accepted here states its own extent, so a missing end can be seen. Containers that do not (MPEG-TS, raw H.264)
-are refused for that reason. Naming the container ourselves also means that a playlist or a script in a file called
-`.mp4` is never followed to other files or addresses.
+FFmpeg reads a file that was cut off and says nothing: 175 of 300 frames come out, and no error (docs/findings.md 9).
+But every container accepted here states its own extent, so a missing end can be seen. Containers that do not (MPEG-TS,
+raw H.264) are refused for that reason. Naming the container ourselves also means that a playlist or a script in a file
+called `.mp4` is never followed to other files or addresses.
 """
 
 from __future__ import annotations

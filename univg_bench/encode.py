@@ -1,10 +1,10 @@
 """Write videos: lossless for metrics, a browser preview for people. Equal frames give equal files, byte for byte.
 
 Two things make x264 repeat itself. One thread, asked for as an option of the encoder (with `thread_count` alone,
-repeated encodes differed: SUITE.md 4e). And a constant quantiser: with `crf`, macroblock-tree rate control reads memory
-that nobody wrote, and one thread gave up to 19 different files in 40 encodes of the same 24 frames of 298x238 (libx264
-of PyAV 18.1, x86-64; none with `qp`, `mbtree=0` or without assembler). The hash of a file is still no identity, because
-another version of the encoder may write other bytes; hash the RGB (`video.probe`).
+repeated encodes differed: docs/findings.md 13). And a constant quantiser: with `crf`, which turns on macroblock-tree
+rate control, one thread still gave up to 19 different files in 40 encodes of the same 24 frames of 298x238 (libx264 of
+PyAV 18.1, x86-64); with `qp`, `mbtree=0` or without assembler always one. The hash of a file is still no identity,
+because another version of the encoder may write other bytes; hash the RGB (`video.probe`).
 """
 
 from __future__ import annotations

@@ -108,9 +108,11 @@ def find_problems(run: HasRows, needs: Needs) -> Iterator[Problem]:
             doubled.setdefault(original, [original]).append(row.name)
     for names in doubled.values():
         for name in names:
-            others = [other for other in names if other != name]
-            shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-            yield Problem("duplicated", name, f"the same pixels as {shown}")
+            # of thousands of equal videos only the first few are worth a word
+            others = [other for other in names[:4] if other != name][:3]
+            more = len(names) - 1 - len(others)
+            reason = f"the same pixels as {', '.join(others)}" + (f" and {more} more" if more else "")
+            yield Problem("duplicated", name, reason)
 
 
 def problems(run: HasRows, needs: Needs) -> dict[str, list[str]]:

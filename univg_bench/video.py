@@ -7,7 +7,7 @@ What is transparent (GIF) lies on white.
 
 RGB is FFmpeg's own default conversion, `frame.to_ndarray(format="rgb24")` in PyAV: 8 bits, the matrix and range that
 the file declares (BT.601, limited, where it declares none), swscale's bicubic chroma. decord, torchcodec, OpenCV and
-imageio-ffmpeg give the same bytes (SUITE.md 4b), so it is a convention and no choice of ours.
+imageio-ffmpeg give the same bytes (docs/findings.md 11), so it is a convention and no choice of ours.
 
 A file that is cut off, damaged or no video raises UnreadableVideo. What can be seen is seen in four ways: the file's
 structure (`containers.py`), the sample table against the size, frames against packets, the decoder's own corrupt flag.
@@ -41,6 +41,9 @@ _FRAME_PER_PACKET = {"h264", "hevc", "vp9", "av1", "ffv1", "gif", "mjpeg", "pror
 
 # 8K UHD has 33.2 million; a damaged header asks for thousands of times more, and would take the machine's memory
 _MAX_PIXELS = 1 << 25
+
+# how a stored picture becomes the shown one: swap its axes, then step through rows and columns forwards or backwards
+Turn = tuple[bool, int, int]
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def _stream(file: InputContainer) -> VideoStream:
     chosen = next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
     if chosen.codec_context is None:
         raise UnreadableVideo("unreadable", "the codec of its video stream is not known to this build of FFmpeg")
-    # one thread: several cost 1.2-1.5x the CPU on a short clip, and videos are many (SUITE.md 4c)
+    # one thread: several cost 1.2-1.5x the CPU on a short clip, and videos are many (docs/findings.md 12)
     chosen.codec_context.thread_count = 1
     if chosen.codec_context.width * chosen.codec_context.height > _MAX_PIXELS:
         size = f"{chosen.codec_context.width}x{chosen.codec_context.height}"
@@ -261,27 +264,31 @@ class _Rgb:
 
     def __init__(self) -> None:
         self.reformatter = VideoReformatter()
+        self.turn: tuple[int, Turn] | None = None
 
     def __call__(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
+        # Touching side data ties a frame into a cycle that only the garbage collector undoes: 27 MB more after 600
+        # frames of 320x240. So the matrix is read once, and again only when the angle, which ties nothing, changes.
+        if self.turn is None or self.turn[0] != picture.rotation:
+            self.turn = (picture.rotation, _turn(picture))
         if any(component.is_alpha for component in picture.format.components):
             rgba = self.reformatter.reformat(picture, format="rgba").to_ndarray().astype(np.uint16)
             alpha = rgba[..., 3:]
             rgb = ((rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
         else:
             rgb = self.reformatter.reformat(picture, format="rgb24").to_ndarray().astype(np.uint8, copy=False)
-        return _turned(rgb, picture).transpose(2, 0, 1)  # (3, H, W)
+        swap, step_y, step_x = self.turn[1]
+        return (rgb.transpose(2, 1, 0) if swap else rgb.transpose(2, 0, 1))[:, ::step_y, ::step_x]  # (3, H, W)
 
 
-def _turned(rgb: NDArray[np.uint8], picture: av.VideoFrame) -> NDArray[np.uint8]:
-    """Apply the display matrix (ISO/IEC 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y, y downwards)."""
+def _turn(picture: av.VideoFrame) -> Turn:
+    """Read the display matrix (ISO/IEC 14496-12, 8.3.2: x' = a x + c y, y' = b x + d y, y downwards)."""
     matrix = picture.side_data.get("DISPLAYMATRIX")
     if matrix is None:
-        return rgb
+        return False, 1, 1
     a, b, _, c, d = np.frombuffer(cast(bytes, matrix), dtype=np.int32)[:5].tolist()
     if (a, d) == (0, 0) and b and c:
-        rgb, flip_x, flip_y = rgb.transpose(1, 0, 2), c < 0, b < 0
-    elif (b, c) == (0, 0) and a and d:
-        flip_x, flip_y = a < 0, d < 0
-    else:
-        raise UnreadableVideo("unreadable", f"its display matrix ({a}, {b}, {c}, {d}) is no quarter turn or mirroring")
-    return rgb[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+        return True, -1 if b < 0 else 1, -1 if c < 0 else 1
+    if (b, c) == (0, 0) and a and d:
+        return False, -1 if d < 0 else 1, -1 if a < 0 else 1
+    raise UnreadableVideo("unreadable", f"its display matrix ({a}, {b}, {c}, {d}) is no quarter turn or mirroring")

@@ -233,6 +233,34 @@ def test_json_prints_one_record(world: Path, capsys: pytest.CaptureFixture[str])
     assert record["items"] == {"v001-s0": "missing: there is no file for it"}
 
 
+def test_prompts_never_become_names_of_files(tmp_path: Path) -> None:
+    prompts = ["a dog, running - fast", "un café", "x" * 300]
+    write_protocol(tmp_path, prompts=[prompt.replace('"', "") for prompt in prompts], samples=2)
+    for i, prompt in enumerate(prompts):
+        for k in range(2):
+            make_video(tmp_path / "videos" / f"{prompt[:200]}-{k}.mp4", 9, size=(80 + 4 * i + 2 * k, 48))
+    assert import_videos(tmp_path, tmp_path / "videos", "--layout", "vbench") == 0
+    stored = sorted(path.name for path in (run_path(tmp_path) / "samples").rglob("*") if path.is_file())
+    assert stored == [f"v00{i}-s{k}.mp4" for i in range(3) for k in range(2)]
+    found = rows(run_path(tmp_path))
+    assert [found[f"v00{i}-s{k}"]["width"] for i in range(3) for k in range(2)] == [80, 82, 84, 86, 88, 90]
+
+
+def test_a_map_and_numbers_work_from_the_command_line(world: Path) -> None:
+    assert import_videos(world, world / "videos") == 0
+    wanted = manifest(run_path(world))
+    table = world / "map.csv"
+    table.write_text("item_id,path\n" + "".join(f"v00{i},v00{i}.mp4\n" for i in range(4)))
+    assert import_videos(world, world / "videos", "--map", str(table)) == 0
+    assert manifest(run_path(world)) == wanted
+    for i in range(4):
+        (world / "videos" / f"v00{i}.mp4").rename(world / "videos" / f"000{i}.mp4")
+    assert import_videos(world, world / "videos", "--layout", "evalcrafter") == 0
+    assert [row["rgb_sha256"] for row in rows(run_path(world)).values()] == [
+        json.loads(line)["rgb_sha256"] for line in wanted.splitlines()
+    ]
+
+
 def test_a_folder_that_is_no_run_is_never_touched(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     precious = run_path(world) / "samples" / "precious.txt"
     precious.parent.mkdir(parents=True)

@@ -100,17 +100,20 @@ def test_bytes_after_the_end_do_no_harm(good: dict[str, Path], tmp_path: Path) -
         assert probe(path) == probe(good[name])
 
 
-@pytest.mark.parametrize("name", ["damaged.mp4", "damaged.mkv"])
-def test_damage_inside_is_nearly_always_noticed(tmp_path: Path, name: str) -> None:
-    # 24 of 25 for H.264; what still decodes cannot be noticed in a foreign file (docs/frames.md says how much)
+@pytest.mark.parametrize(
+    ("name", "codec", "least"), [("a.mp4", "libx264", 20), ("a.mkv", "libx264", 20), ("a.webm", "libvpx-vp9", 0)]
+)
+def test_damage_inside_is_nearly_always_noticed_in_h264(tmp_path: Path, name: str, codec: str, least: int) -> None:
+    # 64 wrong bytes at 25 places; what still decodes cannot be noticed in a foreign file, and VP9 decodes nearly all
     rng = np.random.default_rng(0)
     pictures = [
         (bar_code(i, width=320, height=240) + rng.integers(0, 24, (240, 320, 3))).astype(np.uint8) for i in range(12)
     ]
-    source = make_video(tmp_path / f"whole{Path(name).suffix}", pictures, options={"bf": "2", "g": "250"})
-    found = [problem_or_none(damaged(source, tmp_path / name, at=float(at))) for at in np.linspace(0.15, 0.9, 25)]
+    source = make_video(tmp_path / f"whole-{name}", pictures, codec=codec)
+    places = np.linspace(0.15, 0.9, 25)
+    found = [problem_or_none(damaged(source, tmp_path / name, at=float(at))) for at in places]
     assert set(found) <= {"corrupt", None}
-    assert found.count("corrupt") >= 22
+    assert found.count("corrupt") >= least, found.count("corrupt")
 
 
 def test_frames_that_a_demuxer_steps_over_are_missed(good: dict[str, Path], tmp_path: Path) -> None:
@@ -241,7 +244,7 @@ def test_no_real_video_is_called_damaged() -> None:
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
-    # 600 frames of 320x240 are 138 MB of RGB; a pass may hold a few frames, so 24 MB more than for 30 frames is ample
+    # 600 frames of 320x240 are 138 MB of RGB; a pass may hold a few frames, so 8 MB more than for 30 is ample
     def peak(frames: int) -> int:
         path = tmp_path / f"{frames}.mp4"
         make_video(path, frames, size=(320, 240), options={"preset": "ultrafast"})
@@ -252,4 +255,4 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
         return int(done.stdout)
 
-    assert peak(600) - peak(30) < 24 * 1024
+    assert peak(600) - peak(30) < 8 * 1024
