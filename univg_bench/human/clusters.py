@@ -95,7 +95,7 @@ class Pigeonhole:
 
     def __init__(self, draws: int, seed: int) -> None:
         self.draws, self.seed = draws, seed
-        self._counts: dict[tuple[int, int], np.ndarray] = {}
+        self._counts: dict[tuple[int, int], list[np.ndarray]] = {}
 
     def interval(self, votes: Votes, level: float) -> tuple[float, float] | None:
         """Return the percentile interval, or None where nothing can be drawn (one item or one annotator)."""
@@ -109,27 +109,25 @@ class Pigeonhole:
         """(draws,) weighted means; a draw that hits no vote at all (sparse designs) is left out."""
         # annotators in an order that does not depend on their names: relabelling them moves no interval
         annotator = annotator_order(votes)[votes.annotator]
-        shape = (votes.num_items, votes.num_annotators)
-        total = sparse.csr_array((votes.y.astype(np.float64), (votes.item, annotator)), shape=shape)
-        count = sparse.csr_array((np.ones(len(votes.y)), (votes.item, annotator)), shape=shape)
+        shape = (votes.num_annotators, votes.num_items)
+        total = sparse.csr_array((votes.y.astype(np.float32), (annotator, votes.item)), shape=shape)
+        count = sparse.csr_array((np.ones(len(votes.y), np.float32), (annotator, votes.item)), shape=shape)
         p = self._drawn(votes.num_items, salt=0)
         q = self._drawn(votes.num_annotators, salt=1)
-        # sums of small whole numbers: exact in float64, whatever the order of addition
-        above = _bilinear(p, total, q)
-        below = _bilinear(p, count, q)
+        above, below = _bilinear(q, total, p), _bilinear(q, count, p)
         means: np.ndarray = above[below > 0] / below[below > 0]
         return means
 
-    def _drawn(self, size: int, *, salt: int) -> np.ndarray:
-        """(draws, size) int16: how often each of `size` things was drawn, `size` draws with replacement a row."""
+    def _drawn(self, size: int, *, salt: int) -> list[np.ndarray]:
+        """Chunks (size, up to CHUNK draws) int16: how often each of `size` things came in `size` draws with replacement."""
         if (size, salt) not in self._counts:
             rng = np.random.default_rng([self.seed, salt, size])
-            counts = np.empty((self.draws, size), dtype=np.int16)
+            chunks = []
             for start in range(0, self.draws, CHUNK):
-                rows = min(CHUNK, self.draws - start)
-                drawn = rng.integers(0, size, size=(rows, size)) + np.arange(rows)[:, None] * size
-                counts[start : start + rows] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
-            self._counts[size, salt] = counts
+                draws = min(CHUNK, self.draws - start)
+                drawn = rng.integers(0, size, size=(size, draws)) * draws + np.arange(draws)
+                chunks.append(np.bincount(drawn.ravel(), minlength=size * draws).reshape(size, draws).astype(np.int16))
+            self._counts[size, salt] = chunks
         return self._counts[size, salt]
 
 
@@ -137,15 +135,17 @@ CHUNK = 500  # draws handled at once: bounds memory, changes no number
 DENSE = 0.1  # share of filled cells above which a dense product is the faster one
 
 
-def _bilinear(p: np.ndarray, table: sparse.csr_array, q: np.ndarray) -> np.ndarray:
-    """(draws,) p_d^T table q_d for every draw d."""
-    items, annotators = table.shape
+def _bilinear(q: list[np.ndarray], table: sparse.csr_array, p: list[np.ndarray]) -> np.ndarray:
+    """(draws,) q_d^T table p_d for every draw d.
+
+    Single precision is exact here: every partial sum is a whole number no larger than the number of items (< 2^24).
+    """
+    annotators, items = table.shape
     matrix = table.toarray() if table.nnz > DENSE * items * annotators else table
-    result = np.empty(len(p))
-    for start in range(0, len(p), CHUNK):
-        rows = slice(start, start + CHUNK)
-        result[rows] = ((p[rows].astype(np.float64) @ matrix) * q[rows]).sum(axis=1)
-    return result
+    sums = [
+        (a.astype(np.float64) * (matrix @ b.astype(np.float32))).sum(axis=0) for a, b in zip(q, p, strict=True)
+    ]
+    return np.concatenate(sums)
 
 
 def annotator_order(votes: Votes) -> np.ndarray:

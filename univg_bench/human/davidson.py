@@ -15,9 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy import optimize, stats
 
 from univg_bench.human.ratings import Ratings, combine
 from univg_bench.human.winrate import MIN_ANNOTATORS
@@ -76,11 +74,6 @@ def fit(ratings: Ratings, dimension: str, *, side: bool = False, level: float = 
     second = np.array([position[n] for n in main.labels("other")])[main.codes("other")]
     y = main.y.astype(np.int64)
     shown = np.array([{"left": 1, "right": -1, "none": 0}[s] for s in main.labels("side")])[main.codes("side")]
-    problem = _not_estimable(first, second, y, len(methods))
-    side_problem = _side_not_estimable(shown, y) if side else ""
-    if problem or side_problem:
-        return _undefined(dimension, problem or side_problem)
-
     # equal rows of the design are one pattern: a million ratings have a few dozen
     pattern = combine([first, second, shown + 1 if side else np.zeros(len(y), dtype=np.int64)])
     _, at, pattern = np.unique(pattern, return_index=True, return_inverse=True)
@@ -95,6 +88,9 @@ def fit(ratings: Ratings, dimension: str, *, side: bool = False, level: float = 
     if side:
         x = np.column_stack([x, shown[at]])
     has_ties = bool((y == 0).any())
+    problem = _no_maximum(x, counts, has_ties)
+    if problem:
+        return _undefined(dimension, problem)
     params, scores, information, value = _newton(x, counts, has_ties)
     beta, log_nu = params[: x.shape[1]], float(params[-1])
     gradient = scores[pattern, 1 - y]
@@ -126,14 +122,9 @@ def _newton(x: np.ndarray, counts: np.ndarray, has_ties: bool) -> tuple[np.ndarr
     which stays 0 and out of the model without ties. Scores: (patterns, 3, free parameters).
     """
     columns = x.shape[1]
-    free = columns + 1 if has_ties else columns
     total = counts.sum(axis=1)
-    # derivative of the three logits with respect to all parameters: (patterns, 3, columns + 1)
-    slope = np.zeros((len(x), 3, columns + 1))
-    slope[:, 0, :columns], slope[:, 2, :columns] = x / 2, -x / 2
-    slope[:, 1, columns] = 1
-    slope = slope[:, :, :free]
-    offset = np.array([0.0, 0.0 if has_ties else -np.inf, 0.0])
+    slope, offset = _logits(x, has_ties)
+    free = slope.shape[2]
 
     def evaluate(params: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         logits = slope @ params[:free] + offset
@@ -164,6 +155,15 @@ def _newton(x: np.ndarray, counts: np.ndarray, has_ties: bool) -> tuple[np.ndarr
     raise AssertionError("Newton's steps on a concave likelihood did not settle")
 
 
+def _logits(x: np.ndarray, has_ties: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return slope (patterns, 3, parameters) and offset (3,): logits of G, S, B = slope @ parameters + offset."""
+    columns = x.shape[1]
+    slope = np.zeros((len(x), 3, columns + 1))
+    slope[:, 0, :columns], slope[:, 2, :columns] = x / 2, -x / 2
+    slope[:, 1, columns] = 1
+    return slope[:, :, : columns + int(has_ties)], np.array([0.0, 0.0 if has_ties else -np.inf, 0.0])
+
+
 def _sandwich(
     gradient: np.ndarray,
     information: np.ndarray,
@@ -191,25 +191,23 @@ def _sandwich(
     return larger
 
 
-def _not_estimable(first: np.ndarray, second: np.ndarray, y: np.ndarray, num_methods: int) -> str:
-    """Ford's condition: from every method a chain of wins (or ties) must lead to every other one."""
-    wins = np.concatenate([first[y >= 0], second[y <= 0]])
-    losses = np.concatenate([second[y >= 0], first[y <= 0]])
-    graph = coo_array((np.ones(len(wins)), (wins, losses)), shape=(num_methods, num_methods))
-    parts, _ = connected_components(graph, directed=True, connection="strong")
-    if (y == 0).all():
+def _no_maximum(x: np.ndarray, counts: np.ndarray, has_ties: bool) -> str:
+    """Return why the likelihood has no single finite maximum, or an empty text.
+
+    There is none if some direction of the parameters makes every answer that was given at least as likely and one
+    more likely (Albert & Anderson 1984, Biometrika 71, 1-10): a linear programme over the few patterns finds it.
+    """
+    if counts[:, [0, 2]].sum() == 0:
         return "undefined, all answers are the same choice: S"
-    if parts > 1:
-        return "undefined, some methods never win (or never lose) against the others, so a strength has no bound"
-    return ""
-
-
-def _side_not_estimable(shown: np.ndarray, y: np.ndarray) -> str:
-    left = y * shown
-    if not (left > 0).any() or not (left < 0).any():
-        return (
-            "undefined, no answer for the left or none for the right: the side term has no bound, or no side is known"
-        )
+    slope, _ = _logits(x, has_ties)
+    pattern, answer = np.nonzero(counts)
+    given = slope[pattern, answer][:, None, :] - slope[pattern][:, [0, 1, 2] if has_ties else [0, 2], :]
+    gain = given.reshape(-1, slope.shape[2])
+    if np.linalg.matrix_rank(gain) < slope.shape[2]:
+        return "undefined, some methods were never compared with the others, or no side is known for the side term"
+    best = optimize.linprog(-gain.sum(axis=0), A_ub=-gain, b_ub=np.zeros(len(gain)), bounds=(-1, 1))
+    if -best.fun > 1e-7:
+        return "undefined, some methods never lose against others (or one side never loses): no bound on a strength"
     return ""
 
 

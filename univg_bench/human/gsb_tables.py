@@ -221,7 +221,7 @@ def strength_table(strengths: Sequence[Davidson]) -> Table:
         side = d.delta_interval
         cells.append(f"{d.delta:+.2f} [{side[0]:+.2f}, {side[1]:+.2f}]" if side else "-")
         rows.append(tuple(cells))
-    notes = ("Davidson's model on all pairs at once: strengths on a log scale, 0 on average; ties nu; side above 0 says "
+    notes = ("Davidson's model on all pairs at once: log strengths, 0 on average; ties nu; side above 0 says "
              "that the left video gains.",)  # fmt: skip
     return Table("Davidson strengths by dimension", ("dimension", *methods, "nu", "side"), tuple(rows), notes)
 

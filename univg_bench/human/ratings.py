@@ -264,8 +264,11 @@ def _filled(column: pd.Series, label: str) -> pd.Series:
 
 
 def _number(column: pd.Series, name: str, problems: _Problems) -> pd.Series:
-    given = column.notna() & (column.astype(str).str.strip() != "")
-    numbers = pd.to_numeric(column.where(given), errors="coerce").astype(np.float64).reset_index(drop=True)
+    column = column.reset_index(drop=True)
+    given = column.notna()
+    if not pd.api.types.is_numeric_dtype(column):
+        given &= column.astype(str).str.strip() != ""
+    numbers = pd.to_numeric(column.where(given), errors="coerce").astype(np.float64)
     values = numbers.to_numpy()
     bad = (given.to_numpy() & ~np.isfinite(values)) | (values < 0)
     if name == "repeat":

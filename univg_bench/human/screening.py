@@ -99,7 +99,8 @@ def blind(ratings: Ratings) -> pd.DataFrame:
         blinded["expected"] = expected * sign
     for column in ("seconds", "video_seconds", "watched"):
         blinded[column] = frame.get(column, np.nan)
-    return blinded
+    # a fixed order: sums of fractions come out the same to the bit, however the file was sorted
+    return blinded.sort_values(["shown", "dimension"], ignore_index=True)
 
 
 def screen(ratings: Ratings, rules: Sequence[Rule]) -> list[Screened]:
