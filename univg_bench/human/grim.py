@@ -113,8 +113,9 @@ def recover_counts(percents: Sequence[str], n: int) -> Counts:
     for percent in percents:
         value, decimals = parse_percent(percent)
         unit = 100 * 10**decimals
-        near = np.arange(max(value * n // unit - 1, 0), value * n // unit + 3)
-        ranges.append(near[2 * np.abs(unit * near - value * n) <= n].tolist())
+        # whole k with |unit k / n - value| <= 1/2
+        low, high = -((n - 2 * value * n) // (2 * unit)), (n + 2 * value * n) // (2 * unit)
+        ranges.append(range(max(low, 0), high + 1))
     found = [(G, S, B) for G in ranges[0] for S in ranges[1] for B in ranges[2] if n == G + S + B]
     if len(found) != 1:
         many = "no whole numbers" if not found else f"{len(found)} sets of whole numbers"

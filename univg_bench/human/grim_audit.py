@@ -36,10 +36,10 @@ class AuditRow:
     stated_fits: int | None
 
     def naive_half_width(self, dimension: str) -> float:
-        """Return half the naive 95 % interval in points: the least it can be, as votes are clustered.
+        """Return half the naive 95 % interval in points, which takes all votes as independent.
 
-        From the counts where they are known (the overall dimension of Figure 4); otherwise with no ties at all, which
-        for a given win rate is the widest of the naive ones.
+        From the counts where they are known (the last column, to which the shares belong). Elsewhere ties are unknown
+        and taken as none: the widest that a naive interval can be. Shared items and annotators widen either.
         """
         n = self.fit.n
         rate = nearest(self.cells[dimension], n)[0] / n

@@ -36,7 +36,7 @@ def read_vbench(path: Path, *, dimension: Dimension | None = None) -> Ratings:
     items = _item_names([str(entry["prompt_en"]) for entry in entries])
     rows = []
     for number, (entry, item) in enumerate(zip(entries, items, strict=True), 1):
-        for (a, b), value in _pairs(entry["human_anno"], path, number).items():
+        for (a, b), value in sorted(_pairs(entry["human_anno"], path, number).items()):
             rows.append((item, ANNOTATOR, a, b, dimension.code, CHOICE[value], "none"))
     if not rows:
         raise InputError(f"{path} holds no judged pair; expected human_anno[model][model] in every entry")
@@ -103,9 +103,13 @@ def _pairs(annotation: Mapping[str, Any], path: Path, number: int) -> dict[tuple
     """Return {(a, b): value} with a < b, each pair once."""
     pairs: dict[tuple[str, str], float] = {}
     for a, row in annotation.items():
-        for b, value in (row if isinstance(row, dict) else {}).items():
-            if isinstance(value, bool) or value not in CHOICE:
-                raise InputError(f"{path}, entry {number}: human_anno[{a!r}][{b!r}] is {value!r}, expected 1, 0.5 or 0")
+        if not isinstance(row, dict):
+            raise InputError(f"{path}, entry {number}: human_anno[{a!r}] is {row!r}, expected an object by model")
+        for b, value in row.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or value not in CHOICE:
+                raise InputError(
+                    f"{path}, entry {number}: human_anno[{a!r}][{b!r}] is {value!r}, expected 1, 0.5 or 0"
+                )
             if a == b:
                 continue
             key, won = ((a, b), float(value)) if a < b else ((b, a), 1.0 - float(value))
