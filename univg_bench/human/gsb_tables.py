@@ -216,14 +216,17 @@ def strength_table(strengths: Sequence[Davidson]) -> Table:
         cells = [d.dimension]
         for m in methods:
             s = theta.get(m)
-            cells.append(f"{s.theta:+.2f} [{s.interval[0]:+.2f}, {s.interval[1]:+.2f}]" if s else d.undefined or "-")
+            cells.append(f"{s.theta:+.2f} [{s.interval[0]:+.2f}, {s.interval[1]:+.2f}]" if s else "-")
         cells.append("-" if d.undefined else f"{d.nu:.2f}")
         side = d.delta_interval
         cells.append(f"{d.delta:+.2f} [{side[0]:+.2f}, {side[1]:+.2f}]" if side else "-")
         rows.append(tuple(cells))
-    notes = ("Davidson's model on all pairs at once: log strengths, 0 on average; ties nu; side above 0 says "
-             "that the left video gains.",)  # fmt: skip
-    return Table("Davidson strengths by dimension", ("dimension", *methods, "nu", "side"), tuple(rows), notes)
+    notes = [
+        "Davidson's model on all pairs at once: log strengths, 0 on average; ties nu; side above 0 says that the left "
+        "video gains.",
+        *(f"{d.dimension}: {d.undefined}." for d in strengths if d.undefined),
+    ]
+    return Table("Davidson strengths by dimension", ("dimension", *methods, "nu", "side"), tuple(rows), tuple(notes))
 
 
 RENDERERS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "csv": Table.csv, "latex": Table.latex}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
 from univg_bench.errors import InputError
 from univg_bench.human.simulate import Design, simulate_votes
-from univg_bench.human.winrate import Cell, win_rate
+from univg_bench.human.winrate import MIN_ANNOTATORS, Cell, win_rate
 
 
 def items_needed(
@@ -64,7 +64,7 @@ def closed_form_power(design: Design, *, alpha: float = 0.05) -> Power:
     general = panel + v * rho_annotator / A
     return Power(
         design, alpha, _t_power(design.win_rate, panel, items - 1, alpha),
-        _t_power(design.win_rate, general, min(A, items) - 1, alpha) if A >= 5 else None,
+        _t_power(design.win_rate, general, min(A, items) - 1, alpha) if A >= MIN_ANNOTATORS else None,
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def simulated_power(design: Design, *, alpha: float = 0.05, num_runs: int = 400,
         rate = win_rate(Cell("ours", "other", "OL", votes), level=1 - alpha)
         panel += rate.p < alpha
         general += rate.p_two_way is not None and rate.p_two_way < alpha
-    return Power(design, alpha, panel / num_runs, general / num_runs if design.num_annotators >= 5 else None, num_runs)
+    return Power(design, alpha, panel / num_runs, general / num_runs if design.num_annotators >= MIN_ANNOTATORS else None, num_runs)
 
 
 def annotators_needed(design: Design, *, alpha: float = 0.05, power: float = 0.8, most: int = 500) -> int | None:
@@ -90,15 +90,19 @@ def annotators_needed(design: Design, *, alpha: float = 0.05, power: float = 0.8
     Items and ratings per item stay as they are: the same number of answers is shared among more people.
     """
     _check(design.win_rate, design.tie_share, alpha, power)
-    for A in range(max(design.ratings_per_item, 5), most + 1):
-        trial = Design(
-            design.num_items, A, design.ratings_per_item, design.win_rate, design.tie_share,
-            design.sigma_item, design.sigma_annotator,
-        )  # fmt: skip
-        general = closed_form_power(trial, alpha=alpha).general
-        if general is not None and general >= power:
-            return A
-    return None
+
+    def enough(annotators: int) -> bool:
+        general = closed_form_power(replace(design, num_annotators=annotators), alpha=alpha).general
+        return general is not None and general >= power
+
+    low, high = max(design.ratings_per_item, MIN_ANNOTATORS), most
+    if low > high or not enough(high):
+        return None
+    # more annotators never lower the power, so halve the range
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return low
 
 
 def _t_power(win_rate: float, variance: float, df: int, alpha: float) -> float:

@@ -8,7 +8,7 @@ known exactly, so mu and tau follow from the wanted win rate and tie share.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -144,7 +144,7 @@ def simulate_ratings(
     y = np.empty((n, len(codes)), dtype=np.int64)
     is_gold = (pairs["kind"] == "gold").to_numpy()
     for column, code in enumerate(codes):
-        mu, tau = _with_win_rate(design, truth[code]).latent()
+        mu, tau = replace(design, win_rate=truth[code]).latent()
         b = rng.normal(0, design.sigma_item, design.num_items)[pairs["item"].to_numpy() % design.num_items]
         c = rng.normal(0, design.sigma_annotator, design.num_annotators)[pairs["annotator"].to_numpy()]
         clear = np.where(pairs["expected"] == "G", 4.0, -4.0)
@@ -175,10 +175,3 @@ def simulate_ratings(
     long["dimension"] = np.tile(np.array(codes, dtype=object), n)
     long["choice"] = np.array(["S", "G", "B"])[y.ravel()]
     return validate(long, source=f"simulation with seed {seed}", dimensions=dimensions, first_row=1)
-
-
-def _with_win_rate(design: Design, win_rate: float) -> Design:
-    return Design(
-        design.num_items, design.num_annotators, design.ratings_per_item, win_rate, design.tie_share,
-        design.sigma_item, design.sigma_annotator,
-    )  # fmt: skip
