@@ -1,6 +1,6 @@
 """Coverage of 95 % intervals and size of tests in simulated studies: the table of docs/human_statistics.md.
 
-    python benchmarks/human_coverage.py --runs 4000
+python benchmarks/human_coverage.py --runs 4000
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=4000)
     arguments = parser.parse_args()
-    print("| items x per item of annotators | w | ties | sigma item / annotator | default | bootstrap | by item | naive |"
-          " p two-way < .05 | p items < .05 | sign test < .05 |")  # fmt: skip
+    print("| items x per item of annotators | w | ties | sigma item / annotator | default | bootstrap | by item |"
+          " naive | p two-way < .05 | p items < .05 | sign test < .05 |")  # fmt: skip
     print("|---|" + "---:|" * 10)
     for d in DESIGNS + MORE:
         c = coverage(d, runs=arguments.runs, draws=1000)

@@ -74,9 +74,11 @@ def main() -> None:
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.make:
-        return make(arguments.make, sparse=arguments.sparse)
+        make(arguments.make, sparse=arguments.sparse)
+        return
     if arguments.measure:
-        return print(json.dumps(measure(arguments.measure)))
+        print(json.dumps(measure(arguments.measure)))
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ratings.csv"
         sparse = ["--sparse"] if arguments.sparse else []

@@ -18,13 +18,16 @@ FETV = ROOT.parent / "shared" / "data" / "fetv" / "ratings.csv"
 def fetv() -> Path:
     """The real ratings of FETV: three raters, four models, 22 prompts, and the reference videos."""
     if not FETV.is_file():
-        pytest.skip("needs ../shared/data/fetv/ratings.csv beside the checkout; put the shared folder there to enable it")
+        pytest.skip(
+            "needs ../shared/data/fetv/ratings.csv beside the checkout; put the shared folder there to enable it"
+        )
     return FETV
 
 
 @pytest.fixture
 def refused() -> Callable[..., object]:
     """Return a context manager: the block raises InputError whose text contains all parts."""
+
     @contextmanager
     def context(*parts: str) -> Iterator[None]:
         with pytest.raises(InputError) as caught:

@@ -1,4 +1,4 @@
-"""The default interval contains the truth as often as it says, and the naive one does not: in simulation, fixed seeds."""
+"""The default interval contains the truth as often as it says, the naive one does not: simulated, fixed seeds."""
 
 from __future__ import annotations
 

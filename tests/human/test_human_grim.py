@@ -113,7 +113,7 @@ def test_true_counts_always_fit_their_own_n(n, decimals, data):
     found = recover_n(row, max_n=400)
     assert found.misfits == ()
     assert found.n <= n
-    multiples = {m for m in range(2 * found.n, 401, found.n)}
+    multiples = set(range(2 * found.n, 401, found.n))
     exact = all(abs(float(p) / 100 - v / n) < 1e-12 for p, v in zip(row, k, strict=True))
     if exact:
         assert multiples <= {found.n, *found.also}

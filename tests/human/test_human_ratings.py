@@ -18,8 +18,8 @@ from univg_bench.human.simulate import Design, simulate_ratings
 
 
 def test_the_ten_dimensions_stand_in_the_order_of_table_2():
-    assert [d.code for d in UNIVG] == "PS ROS MS FC AM TSA TTA ISA ITA OL".split()
-    assert [d.group for d in UNIVG] == "VQ VQ MQ MQ MQ TF TF IF IF OL".split()
+    assert [d.code for d in UNIVG] == ["PS", "ROS", "MS", "FC", "AM", "TSA", "TTA", "ISA", "ITA", "OL"]
+    assert [d.group for d in UNIVG] == ["VQ", "VQ", "MQ", "MQ", "MQ", "TF", "TF", "IF", "IF", "OL"]
     assert PRIMARY == "OL"
     assert all(d.question.endswith("?") and len(d.question) < 80 for d in UNIVG)
     assert {d.code for d in UNIVG if d.needs == "image"} == {"ISA", "ITA"}

@@ -17,9 +17,7 @@ TRUTH = {"OL": 0.3, "PS": 0.1, "MS": 0.0, "FC": -0.2}
 
 
 def study(seed: int = 0, careless=("left", "same", "random", "straight")):
-    return simulate_ratings(
-        TRUTH, design=Design(40, 12, 6), careless=careless, num_gold=5, num_repeats=6, seed=seed
-    )
+    return simulate_ratings(TRUTH, design=Design(40, 12, 6), careless=careless, num_gold=5, num_repeats=6, seed=seed)
 
 
 def test_each_careless_annotator_is_caught_by_the_rule_that_fits():
@@ -41,6 +39,28 @@ def test_each_careless_annotator_is_caught_by_the_rule_that_fits():
 def test_honest_annotators_pass(seed):
     screened = screen(study(seed, careless=()), SCREENING)
     assert not any(s.excluded for s in screened)
+
+
+def count_excluded(seeds: range) -> tuple[int, int]:
+    """Return how many honest and how many careless annotators the default rules exclude over some studies."""
+    honest = careless = 0
+    for seed in seeds:
+        excluded = [s.excluded for s in screen(study(seed), SCREENING)]
+        honest += sum(excluded[:8])
+        careless += sum(excluded[8:])
+    return honest, careless
+
+
+def test_the_default_rules_exclude_the_careless_and_hardly_anybody_else():
+    honest, careless = count_excluded(range(6))
+    assert (honest, careless) == (0, 24)
+
+
+@pytest.mark.slow
+def test_the_default_rules_over_sixty_studies():
+    honest, careless = count_excluded(range(60))
+    assert honest <= 5  # of 480
+    assert careless >= 238  # of 240
 
 
 def test_results_are_shown_with_and_without_the_excluded():
@@ -111,7 +131,9 @@ def test_leave_one_out_agreement_equals_brute_force():
 
 
 def test_speed_is_time_over_length_and_watched_is_a_median():
-    raw = rows("GG", "SS", "BB").assign(seconds=[3, 30, 6, 60, 9, 90], video_seconds=3.0, watched=[0.1, 1, 0.2, 1, 0.3, 1])
+    raw = rows("GG", "SS", "BB").assign(
+        seconds=[3, 30, 6, 60, 9, 90], video_seconds=3.0, watched=[0.1, 1, 0.2, 1, 0.3, 1]
+    )
     first, second = screen(validate(raw, source="t"), [Rule("watched", min=0.5, min_count=3)])
     assert (first.measures["speed"].value, second.measures["speed"].value) == (2.0, 20.0)
     assert (first.measures["watched"].value, first.excluded, second.excluded) == (0.2, True, False)

@@ -72,7 +72,7 @@ def test_vbench_cannot_hold_annotators_who_disagree(refused):
     [
         ({}, "expected a list of entries as VBench stores it, found dict"),
         ([{"prompt_en": "a"}], "entry 1: expected an object with prompt_en and human_anno"),
-        ([ENTRY, {**ENTRY, "human_anno": {"a": {"b": 0.7}}}], "entry 2: human_anno['a']['b'] is 0.7, expected 1, 0.5 or 0"),
+        ([ENTRY, {**ENTRY, "human_anno": {"a": {"b": 0.7}}}], "human_anno['a']['b'] is 0.7, expected 1, 0.5 or 0"),
         ([{**ENTRY, "human_anno": {"a": {"b": True}}}], "is True, expected"),
         ([{**ENTRY, "human_anno": {"a": {"b": [1]}}}], "is [1], expected"),
         ([{**ENTRY, "human_anno": {"a": {"b": 1}, "b": {"a": 1}}}], "entry 1: human_anno of 'b' and 'a' contradict"),
@@ -141,7 +141,7 @@ def test_fetvs_induced_table_is_what_counting_by_hand_gives(fetv):
     difference = wide["cogvideo"] - wide["modelscope-t2v"]
     rates = {(r.method, r.other, r.dimension): r for r in win_rates(read_scores(fetv), Plan(draws=100, primary=None))}
     rate = rates["cogvideo", "modelscope-t2v", "alignment"]
-    assert (rate.G, rate.S, rate.B) == tuple(int((s).sum()) for s in (difference > 0, difference == 0, difference < 0))
+    assert tuple(int((s).sum()) for s in (difference > 0, difference == 0, difference < 0)) == (rate.G, rate.S, rate.B)
     assert (rate.num_items, rate.num_annotators, rate.generalises) == (22, 3, False)
     # one prompt has no reference video
     assert rates["cogvideo", "reference", "alignment"].num_items == 21
@@ -194,7 +194,10 @@ def test_what_a_study_does_not_say_keeps_its_default():
         ({"dimensions": [{"code": "q"}]}, "dimensions, entry 1: name is missing or no text"),
         ({"dimensions": [{"code": "q", "name": "Q", "question": "?"}] * 2}, "a code stands twice in q, q"),
         ({"screening": {}}, "screening: expected a list of rules, found dict"),
-        ({"screening": [{"measure": "luck", "min": 1}]}, "rule 1: unknown measure 'luck', expected one of straight_line"),
+        (
+            {"screening": [{"measure": "luck", "min": 1}]},
+            "rule 1: unknown measure 'luck', expected one of straight_line",
+        ),
         ({"screening": [{"measure": "speed"}]}, "rule 1: a rule needs min, max or both"),
         ({"screening": [{"measure": "speed", "min": 2, "max": 1}]}, "rule 1: min 2 is above max 1"),
         ({"screening": [{"measure": "speed", "min": "a"}]}, "rule 1, min: 'a' is not a number"),

@@ -119,7 +119,7 @@ class Pigeonhole:
         return means
 
     def _drawn(self, size: int, *, salt: int) -> list[np.ndarray]:
-        """Chunks (size, up to CHUNK draws) int16: how often each of `size` things came in `size` draws with replacement."""
+        """Chunks (size, <= CHUNK draws) int16: how often each of `size` things came in `size` draws."""
         if (size, salt) not in self._counts:
             rng = np.random.default_rng([self.seed, salt, size])
             chunks = []
@@ -142,9 +142,7 @@ def _bilinear(q: list[np.ndarray], table: sparse.csr_array, p: list[np.ndarray])
     """
     annotators, items = table.shape
     matrix = table.toarray() if table.nnz > DENSE * items * annotators else table
-    sums = [
-        (a.astype(np.float64) * (matrix @ b.astype(np.float32))).sum(axis=0) for a, b in zip(q, p, strict=True)
-    ]
+    sums = [(a.astype(np.float64) * (matrix @ b.astype(np.float32))).sum(axis=0) for a, b in zip(q, p, strict=True)]
     return np.concatenate(sums)
 
 

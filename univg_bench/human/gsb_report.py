@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from univg_bench.human.gsb_figures import Chart
 
 STYLE = """
-body{font:16px/1.5 system-ui,'DejaVu Sans',sans-serif;max-width:1180px;margin:2rem auto;padding:0 1rem;
+body{font:16px/1.5 system-ui,'DejaVu Sans',sans-serif;max-width:1260px;margin:2rem auto;padding:0 1rem;
   color:#1a1a1a;background:#fff}
 h1{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #999}
 .say{border-left:4px solid #0b3c5d;background:#f2f4f6;padding:.6rem 1rem;margin:.5rem 0}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;font-size:.8rem;margin:1rem 0;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;font-size:.76rem;margin:1rem 0;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-weight:600;padding:.3rem 0}
-th,td{border-bottom:1px solid #ccc;padding:.3rem .4rem;text-align:right;vertical-align:top}
+th,td{border-bottom:1px solid #ccc;padding:.3rem .35rem;text-align:right;vertical-align:top}
 td{white-space:nowrap}th[scope=row]{text-align:left;white-space:nowrap}th[scope=colgroup]{text-align:center}
 thead th{border-bottom:2px solid #1a1a1a}.note{font-size:.85rem;color:#444;margin:.3rem 0}
 figure{margin:1.5rem 0;overflow-x:auto}figure svg{max-width:100%;height:auto}

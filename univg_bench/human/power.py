@@ -81,7 +81,13 @@ def simulated_power(design: Design, *, alpha: float = 0.05, num_runs: int = 400,
         rate = win_rate(Cell("ours", "other", "OL", votes), level=1 - alpha)
         panel += rate.p < alpha
         general += rate.p_two_way is not None and rate.p_two_way < alpha
-    return Power(design, alpha, panel / num_runs, general / num_runs if design.num_annotators >= MIN_ANNOTATORS else None, num_runs)
+    return Power(
+        design,
+        alpha,
+        panel / num_runs,
+        general / num_runs if design.num_annotators >= MIN_ANNOTATORS else None,
+        num_runs,
+    )
 
 
 def annotators_needed(design: Design, *, alpha: float = 0.05, power: float = 0.8, most: int = 500) -> int | None:

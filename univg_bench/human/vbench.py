@@ -107,9 +107,7 @@ def _pairs(annotation: Mapping[str, Any], path: Path, number: int) -> dict[tuple
             raise InputError(f"{path}, entry {number}: human_anno[{a!r}] is {row!r}, expected an object by model")
         for b, value in row.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or value not in CHOICE:
-                raise InputError(
-                    f"{path}, entry {number}: human_anno[{a!r}][{b!r}] is {value!r}, expected 1, 0.5 or 0"
-                )
+                raise InputError(f"{path}, entry {number}: human_anno[{a!r}][{b!r}] is {value!r}, expected 1, 0.5 or 0")
             if a == b:
                 continue
             key, won = ((a, b), float(value)) if a < b else ((b, a), 1.0 - float(value))
