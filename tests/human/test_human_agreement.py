@@ -65,7 +65,7 @@ def test_percent_and_ac1_equal_brute_force_over_pairs_of_annotators(votes):
 
 
 def test_they_disagree_by_design_where_one_answer_is_common():
-    # HUMAN_EVAL 2.1: 95 % G at random gives percent .90, kappa and alpha about 0, AC1 .90
+    # 95 % G at random gives percent .90, kappa and alpha about 0, AC1 .90
     rng = np.random.default_rng(0)
     votes = ["".join(rng.choice(list("GSB"), p=[0.95, 0.025, 0.025], size=3)) for _ in range(2000)]
     found = agreement(ratings(*votes), "OL", draws=0)

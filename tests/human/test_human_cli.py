@@ -152,13 +152,26 @@ def test_a_study_must_speak_of_the_dimensions_that_the_file_brings(tmp_path: Pat
 def test_power_speaks_of_panel_and_people(capsys):
     assert run(["human", "power", "--runs", "20"]) == 0
     out = capsys.readouterr().out
-    assert "131 items x 6 of 6 annotators" in out
-    assert "items needed for power 0.8 with a fixed panel" in out
-    assert "by simulation of 20 studies" in out
+    assert "| 131 x 6 of 6 | +10.0% | 20% | 0.8 / 0.2 | 0.29 / 0.018 | 0.52 | 0.22 |" in out
+    assert "general, 20 simulated" in out
     assert run(["human", "power", "--annotators", "3", "--runs", "0"]) == 0
-    assert "fewer than 5 annotators cannot speak for others" in capsys.readouterr().out
-    assert run(["--json", "human", "power", "--runs", "0"]) == 0
-    assert json.loads(capsys.readouterr().out)["simulation"] is None
+    out = capsys.readouterr().out
+    assert "fewer than 5, who cannot speak for others" in out
+    assert "| - | - |" in out
+
+
+def test_power_makes_a_table_of_every_combination(capsys):
+    arguments = ["--items", "131,600", "--annotators", "6,12,30", "--ratings-per-item", "3", "--tie-share", ".2,.5"]
+    assert run(["--json", "human", "power", "--runs", "0", *arguments]) == 0
+    found = json.loads(capsys.readouterr().out)["designs"]
+    assert len(found) == 12
+    assert {(d["items"], d["annotators"], d["tie_share"]) for d in found} == {
+        (n, a, t) for n in (131, 600) for a in (6, 12, 30) for t in (0.2, 0.5)
+    }
+    assert run(["human", "power", "--items", "131,6.5"]) == 2
+    assert "--items: '131,6.5' is not a whole number" in capsys.readouterr().err
+    assert run(["human", "power", "--tie-share", "few"]) == 2
+    assert "--tie-share: 'few' is not a number" in capsys.readouterr().err
 
 
 def test_grim_audits_the_paper_by_default(tmp_path: Path, capsys):

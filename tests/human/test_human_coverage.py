@@ -7,7 +7,7 @@ import pytest
 from univg_bench.human.coverage import DESIGNS, coverage, slack
 from univg_bench.human.simulate import Design
 
-# further designs than HUMAN_EVAL 2.1: more or fewer annotators, incomplete blocks, ties, no difference, small studies
+# further designs: more or fewer annotators, incomplete blocks, ties, no difference, small studies
 MORE = (
     Design(131, 6, 6, 0.0, 0.2, 0.8, 0.2),
     Design(131, 6, 6, 0.1, 0.2, 0.8, 0.0),

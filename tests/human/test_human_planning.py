@@ -11,7 +11,7 @@ from univg_bench.human.power import annotators_needed, closed_form_power, items_
 from univg_bench.human.simulate import CARELESS, Design, simulate_ratings, simulate_votes
 from univg_bench.human.winrate import cells
 
-# HUMAN_EVAL 2.1: items needed for power 0.8 at alpha 0.05
+# Items needed for power 0.8 at alpha 0.05 by hand: rows w, columns (ties .2, rho .4) and (.5, .2) with m = 1, 3, 6
 TABLE = {
     0.05: (2504, 1503, 1252, 1562, 729, 521),
     0.10: (621, 373, 311, 385, 180, 129),
@@ -124,7 +124,9 @@ def test_impossible_designs_are_refused(refused):
         Design(1, 6, 6)
     with refused("leave no room for both G and B"):
         Design(10, 6, 6, win_rate=0.8, tie_share=0.3)
-    with refused("cannot be negative"):
+    with refused("leave no room for both G and B"):
+        Design(10, 6, 6, win_rate=float("nan"))
+    with refused("must be finite and cannot be negative"):
         Design(10, 6, 6, sigma_item=-1)
     with refused("unknown careless behaviour 'asleep'", ", ".join(CARELESS)):
         simulate_ratings({"OL": 0.1}, design=Design(10, 6, 6), careless=["asleep"])

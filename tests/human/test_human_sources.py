@@ -188,6 +188,7 @@ def test_what_a_study_does_not_say_keeps_its_default():
         ({"primary": "XX"}, "primary is 'XX', expected one of PS, ROS"),
         ({"bootstrap": {"draws": 10}}, "bootstrap, draws: 10 is not a number from 100"),
         ({"bootstrap": {"seed": -1}}, "bootstrap, seed: -1 is not a number from 0"),
+        ({"bootstrap": {"seed": 1.5}}, "bootstrap, seed: 1.5 is not a whole number"),
         ({"bootstrap": {"n": 1}}, "bootstrap: unknown key 'n'"),
         ({"dimensions": []}, "dimensions: expected a list of codes or of dimensions"),
         ({"dimensions": ["PS", "XX"]}, "unknown dimension 'XX'"),
@@ -215,6 +216,9 @@ def test_files_that_are_no_study_are_refused(tmp_path: Path, refused):
     path = tmp_path / "study.yaml"
     path.write_text("a: [")
     with refused("is not YAML"):
+        load_plan(path)
+    path.write_text("analysis:\n  level: 0.9\n  level: 0.95\n")
+    with refused("the key 'level' stands twice", "line 2"):
         load_plan(path)
     path.write_text("title: x\n")
     with refused("has no section `analysis:`"):

@@ -35,7 +35,7 @@ from univg_bench.human.winrate import (
 
 QUICK = Plan(draws=200)
 
-# G, S, B of Figure 4 and OL of Table 2 of the paper (PAPER.md 1.5)
+# G, S, B behind Figure 4 and OL of Table 2 of the paper (results/published/univg_table2_audit)
 PAPER = {
     "I2VGen-XL": (590, 48, 25, 85.22),
     "VideoCrafter1": (448, 110, 97, 53.59),
@@ -58,7 +58,7 @@ def test_the_papers_counts_give_the_papers_win_rates(G, S, B, printed):
     assert rate.tie_share == S / (G + S + B)
 
 
-def test_naive_intervals_of_the_papers_counts_are_those_of_paper_md():
+def test_naive_intervals_of_the_papers_counts_are_known():
     half = [one(ratings(*counts_to_votes(*c[:3]))).naive for c in PAPER.values()]
     assert [round(50 * (high - low), 1) for low, high in half] == [3.4, 5.7, 6.4, 6.5, 5.8]
 

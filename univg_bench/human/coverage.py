@@ -11,7 +11,7 @@ from univg_bench.human.clusters import Pigeonhole, t_interval, variances
 from univg_bench.human.simulate import Design, simulate_votes
 from univg_bench.human.winrate import Cell, win_rate
 
-# HUMAN_EVAL 2.1: the paper's 131 prompts and 6 annotators; (sigma_item, sigma_annotator)
+# the paper's 131 prompts and 6 annotators; items and annotators who differ little, annotators more, items more
 DESIGNS = tuple(Design(131, 6, 6, 0.1, 0.2, si, sa) for si, sa in ((0.8, 0.2), (0.8, 0.5), (1.2, 0.3)))
 
 

@@ -35,6 +35,8 @@ td{white-space:nowrap}th[scope=row]{text-align:left;white-space:nowrap}th[scope=
 thead th{border-bottom:2px solid #1a1a1a}.note{font-size:.85rem;color:#444;margin:.3rem 0}
 figure{margin:1.5rem 0;overflow-x:auto}figure svg{max-width:100%;height:auto}
 code{background:#f2f4f6;padding:0 .2rem}details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
+
+.words td:last-child{white-space:normal;text-align:left;min-width:20rem}
 @media print{.scroll{overflow:visible}body{margin:0;max-width:none}}
 """
 
@@ -129,7 +131,7 @@ def page(analysis: Analysis, drawn: dict[str, str], *, title: str) -> str:
 <h2>Strength of methods</h2>
 {strength_table(analysis.strengths).html()}
 <h2>Annotators</h2>
-{annotator_table(analysis.screened).html()}
+<div class='words'>{annotator_table(analysis.screened).html()}</div>
 <h2>What was fixed beforehand</h2>
 <p>Level {level:.0%}; primary dimension {html.escape(analysis.plan.primary or "none")}; bootstrap of
 {analysis.plan.draws:,} draws with seed {analysis.plan.seed}. Screening rules:</p><ul>{rules}</ul>

@@ -84,6 +84,17 @@ class Plan:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """A SafeLoader that refuses a key that stands twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [str(k) for k in keys if keys.count(k) > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def load_plan(path: Path) -> Plan:
     """Return the plan under `analysis:` of a study file.
 
@@ -92,7 +103,7 @@ def load_plan(path: Path) -> Plan:
     if not path.is_file():
         raise InputError(f"there is no study file {path}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or "analysis" not in content:
@@ -110,8 +121,8 @@ def parse_plan(section: object, *, where: str) -> Plan:
         raise InputError(f"{where}: primary is {primary!r}, expected one of {', '.join(codes)}, or null for none")
     bootstrap = _mapping(fields.get("bootstrap", {}), ("draws", "seed"), f"{where}, bootstrap")
     level = _number(fields.get("level", 0.95), f"{where}, level", low=0.5, high=0.9999)
-    draws = int(_number(bootstrap.get("draws", 10_000), f"{where}, bootstrap, draws", low=100, high=1_000_000))
-    seed = int(_number(bootstrap.get("seed", 0), f"{where}, bootstrap, seed", low=0, high=2**32))
+    draws = _whole(bootstrap.get("draws", 10_000), f"{where}, bootstrap, draws", low=100, high=1_000_000)
+    seed = _whole(bootstrap.get("seed", 0), f"{where}, bootstrap, seed", low=0, high=2**32)
     rules: tuple[Rule, ...] = SCREENING
     if "screening" in fields:
         listed = fields["screening"]
@@ -150,7 +161,7 @@ def _rule(entry: object, where: str) -> Rule:
     }
     if len(bounds) == 2 and bounds["min"] > bounds["max"]:
         raise InputError(f"{where}: min {bounds['min']:g} is above max {bounds['max']:g}")
-    count = int(_number(fields.get("min_count", 10), f"{where}, min_count", low=1, high=1e6))
+    count = _whole(fields.get("min_count", 10), f"{where}, min_count", low=1, high=1_000_000)
     return Rule(str(fields["measure"]), bounds.get("min"), bounds.get("max"), count)
 
 
@@ -167,3 +178,9 @@ def _number(value: object, where: str, *, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError(f"{where}: {value!r} is not a number from {low:g} to {high:g}")
     return float(value)
+
+
+def _whole(value: object, where: str, *, low: int, high: int) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise InputError(f"{where}: {value!r} is not a whole number")
+    return int(_number(value, where, low=low, high=high))

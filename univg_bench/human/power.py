@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from scipy import stats
@@ -90,6 +92,21 @@ def simulated_power(design: Design, *, alpha: float = 0.05, num_runs: int = 400,
     )
 
 
+def designs(
+    *,
+    items: Sequence[int],
+    annotators: Sequence[int],
+    ratings_per_item: int | None,
+    win_rates: Sequence[float],
+    tie_shares: Sequence[float],
+    sigma_items: Sequence[float],
+    sigma_annotators: Sequence[float],
+) -> Iterator[Design]:
+    """Yield every combination; without ratings_per_item all annotators rate every item."""
+    for w, ties, si, sa, A, n in product(win_rates, tie_shares, sigma_items, sigma_annotators, annotators, items):
+        yield Design(n, A, A if ratings_per_item is None else ratings_per_item, w, ties, si, sa)
+
+
 def annotators_needed(design: Design, *, alpha: float = 0.05, power: float = 0.8, most: int = 500) -> int | None:
     """Return the fewest annotators whose general closed-form power reaches `power`, or None if `most` do not.
 
@@ -122,7 +139,7 @@ def _check(win_rate: float, tie_share: float, alpha: float, power: float) -> Non
         raise InputError(
             "a win rate of 0 is no difference; give the smallest difference that would matter, such as 0.1"
         )
-    if not 0 <= tie_share < 1 or abs(win_rate) >= 1 - tie_share:
+    if not (0 <= tie_share < 1 and abs(win_rate) < 1 - tie_share):
         raise InputError(f"win rate {win_rate:g} with tie share {tie_share:g} leaves no room for both G and B")
     for name, value in (("alpha", alpha), ("power", power)):
         if not 0 < value < 1:

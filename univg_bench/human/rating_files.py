@@ -43,7 +43,7 @@ def read_table(path: Path, reader: Callable[[Path], pd.DataFrame]) -> pd.DataFra
 
 
 def read_csv_text(path: Path) -> pd.DataFrame:
-    """Return a CSV file with every cell as text, so that item `002` stays `002`; rows of another length are refused."""
+    """Return a CSV file; labels stay text (item `002` stays `002`), rows of another length are refused."""
     with path.open(encoding="utf-8-sig") as file:
         header = file.readline()
     if not header.strip():
@@ -55,16 +55,15 @@ def read_csv_text(path: Path) -> pd.DataFrame:
         column_types={n: pa.float64() if n in NUMBERS else text for n in names},
         strings_can_be_null=True, null_values=[""],
     )  # fmt: skip
+    parse = pa_csv.ParseOptions(newlines_in_values=True)
     try:
-        table = pa_csv.read_csv(
-            path, convert_options=convert, parse_options=pa_csv.ParseOptions(newlines_in_values=True)
-        )
+        table = pa_csv.read_csv(path, convert_options=convert, parse_options=parse)
     except pa.ArrowInvalid as error:
         if "conversion error" not in str(error):
             raise
         # a number that is none: read it as text, and the validation names its row
         convert.column_types = dict.fromkeys(names, text)
-        table = pa_csv.read_csv(path, convert_options=convert)
+        table = pa_csv.read_csv(path, convert_options=convert, parse_options=parse)
     return _to_pandas(table)
 
 

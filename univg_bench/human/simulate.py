@@ -44,13 +44,13 @@ class Design:
             )
         if self.num_items < 2:
             raise InputError(f"a design needs at least 2 items, not {self.num_items}")
-        if not 0 <= self.tie_share < 1 or abs(self.win_rate) >= 1 - self.tie_share:
+        if not (0 <= self.tie_share < 1 and abs(self.win_rate) < 1 - self.tie_share):
             raise InputError(
                 f"win rate {self.win_rate:g} and tie share {self.tie_share:g} leave no room for both G and B; "
                 "the shares of G and B are (1 - ties +- win rate)/2 and must be above 0"
             )
-        if self.sigma_item < 0 or self.sigma_annotator < 0:
-            raise InputError("sigma_item and sigma_annotator cannot be negative")
+        if not (0 <= self.sigma_item < np.inf and 0 <= self.sigma_annotator < np.inf):
+            raise InputError("sigma_item and sigma_annotator must be finite and cannot be negative")
 
     def latent(self) -> tuple[float, float]:
         """Return mu and tau."""

@@ -14,7 +14,7 @@ from univg_bench.human.ratings import Ratings, combine
 
 Interval = tuple[float, float]
 
-# With fewer annotators the spread between them cannot be estimated: HUMAN_EVAL 2.1 and docs/human_statistics.md
+# With fewer annotators the spread between them cannot be estimated (docs/human_statistics.md)
 MIN_ANNOTATORS = 5
 ALL_EQUAL = "undefined, all answers equal"
 ONE_ITEM = "undefined, one item only"
