@@ -92,6 +92,24 @@ def test_report_writes_a_folder(csv: Path, tmp_path: Path, capsys):
     assert "<title>T</title>" in (tmp_path / "r" / "report.html").read_text()
 
 
+def test_a_report_stands_when_everybody_is_excluded(tmp_path: Path, capsys):
+    source = tmp_path / "r.csv"
+    rows(*["GGGGG"] * 40).to_csv(source, index=False)
+    assert run(["human", "report", str(source), "--out", str(tmp_path / "r")]) == 0
+    text = (tmp_path / "r" / "report.html").read_text()
+    assert "No main rating is left after screening" in text
+    assert "5 of 5 annotators and 200 of 200 ratings excluded" in text
+    assert run(["human", "table", str(source)]) == 0
+    assert run(["human", "winrate", str(source)]) == 0
+
+
+def test_practice_alone_is_nothing_to_report(tmp_path: Path, capsys):
+    source = tmp_path / "r.csv"
+    rows("GS").assign(kind="practice").to_csv(source, index=False)
+    assert run(["human", "report", str(source), "--out", str(tmp_path / "r")]) == 2
+    assert "holds no main rating" in capsys.readouterr().err
+
+
 def test_scores_and_vbench_files_are_read_by_the_same_verbs(tmp_path: Path, capsys):
     scores = tmp_path / "scores.csv"
     lines = [f"{i},{m},r{r},{(i * r + len(m)) % 5}" for i in range(6) for m in ("a", "bb", "ccc") for r in range(3)]

@@ -100,7 +100,7 @@ def screen(console: Console, source: Path, study: Path | None, kind: str, leave_
 
     ratings, plan = load(source, study, kind, leave_out)
     screened = check(ratings, plan.screening)
-    sentences = [summary(ratings, screened, plan.screening), side_bias(ratings, level=plan.level).sentence()]
+    sentences = [summary(ratings, screened, plan.screening), side_bias(ratings, level=plan.level).sentence(plan.level)]
     console.say(annotator_table(screened).markdown())
     for sentence in sentences:
         console.say(sentence)
@@ -134,7 +134,7 @@ def winrate(
     for sentence in analysis.sentences():
         console.say(sentence)
     if out:
-        write_atomically(out, rates_csv(analysis.rates).encode())
+        write_atomically(out, rates_csv(analysis.rates, level=plan.level).encode())
     rates = [{**asdict(r), "win_rate": r.win_rate, "mark": r.mark(plan.level)} for r in analysis.rates]
     console.finish({"rates": rates, "sentences": analysis.sentences(), "plan": plan.digest})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from univg_bench.errors import InputError
 from univg_bench.human.agreement import Agreement, agreement
 from univg_bench.human.davidson import Davidson, fit
 from univg_bench.human.plan import Plan
@@ -40,7 +41,7 @@ class Analysis:
         lines = scope(self.rates, self.plan.level)
         if not self.rates:
             lines = ["No main rating is left after screening, so there are no win rates; those of everybody are below."]
-        lines += [summary(self.ratings, self.screened, self.plan.screening), self.side.sentence()]
+        lines += [summary(self.ratings, self.screened, self.plan.screening), self.side.sentence(self.plan.level)]
         if self.left_out:
             kinds = ", ".join(f"{n} {kind}" for kind, n in self.left_out.items())
             lines.append(f"Not part of any win rate: {kinds} ratings.")
@@ -48,9 +49,14 @@ class Analysis:
 
 
 def analyse(ratings: Ratings, plan: Plan) -> Analysis:
-    """Return the analysis of `ratings` under `plan`; deterministic, whatever the order of the rows."""
+    """Return the analysis of `ratings` under `plan`; deterministic, whatever the order of the rows.
+
+    Raises InputError where there is no main rating to analyse.
+    """
     screened = tuple(screen(ratings, plan.screening))
     rates_all = tuple(win_rates(ratings, plan))
+    if not rates_all:
+        raise InputError(f"{ratings.source} holds no main rating (practice, gold and repeats enter no win rate)")
     kept = without_excluded(ratings, screened)
     rates = tuple(win_rates(kept, plan)) if len(kept) < len(ratings) else rates_all
     codes = [d.code for d in kept.dimensions]

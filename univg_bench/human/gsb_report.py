@@ -70,13 +70,13 @@ def write_report(analysis: Analysis, dest: Path, *, title: str) -> list[Path]:
         "table2.md": first.markdown().encode(),
         "table2.csv": first.csv().encode(),
         "table2.tex": first.latex().encode(),
-        "win_rates.csv": rates_csv(rates).encode(),
+        "win_rates.csv": rates_csv(rates, level=level).encode(),
         "agreement.csv": agreement_table(analysis.agreements).csv().encode(),
         "annotators.csv": annotator_table(analysis.screened).csv().encode(),
         "strengths.csv": strength_table(analysis.strengths).csv().encode(),
     }
     if analysis.num_excluded:
-        files["win_rates_all_annotators.csv"] = rates_csv(analysis.rates_all).encode()
+        files["win_rates_all_annotators.csv"] = rates_csv(analysis.rates_all, level=level).encode()
     drawn = {}
     for name, chart in figures(analysis).items():
         drawn[name] = svg(chart)

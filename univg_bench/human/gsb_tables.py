@@ -52,8 +52,8 @@ class Table:
         return out.getvalue()
 
     def latex(self) -> str:
-        """Return a table environment that needs \\usepackage{booktabs}."""
-        lines = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(self.title)}}}"]
+        """Return a table environment; it says itself which package it needs."""
+        lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{_tex(self.title)}}}"]
         lines += [rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}", r"\toprule"]
         if self.groups:
             lines.append(" & ".join(rf"\multicolumn{{{n}}}{{c}}{{{_tex(t)}}}" for t, n in self.groups) + r" \\")
@@ -147,7 +147,7 @@ def counts_table(rates: Sequence[WinRate], *, level: float = 0.95) -> Table:
     return Table("Counts, intervals and tests", header, rows, (MARKS,))
 
 
-def rates_csv(rates: Sequence[WinRate]) -> str:
+def rates_csv(rates: Sequence[WinRate], *, level: float = 0.95) -> str:
     """Return every field of every rate in long form; fractions of 1, empty where undefined."""
     out = io.StringIO()
     pairs = ("interval", "bootstrap", "naive")
@@ -159,7 +159,7 @@ def rates_csv(rates: Sequence[WinRate]) -> str:
         bounds = [value for p in pairs for value in (getattr(rate, p) or ("", ""))]
         values = [getattr(rate, name) for name in plain]
         writer.writerow(
-            ["" if v is None else v for v in values] + [rate.win_rate, rate.tie_share, rate.mark(), *bounds]
+            ["" if v is None else v for v in values] + [rate.win_rate, rate.tie_share, rate.mark(level), *bounds]
         )
     return out.getvalue()
 
