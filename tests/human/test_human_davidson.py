@@ -8,10 +8,12 @@ import pytest
 from gsb_examples import counts_to_votes, ratings, rows
 from scipy import optimize, stats
 
+from univg_bench.human.clusters import variances
 from univg_bench.human.davidson import fit
 from univg_bench.human.ratings import Ratings, swap_methods, validate
 from univg_bench.human.side import side_bias
 from univg_bench.human.simulate import Design, simulate_ratings
+from univg_bench.human.winrate import cells
 
 
 def league(seed: int = 0, *, delta: float = 0.0, num_items: int = 40, annotators: int = 6) -> Ratings:
@@ -106,6 +108,22 @@ def test_item_clustered_errors_equal_a_brute_force_sandwich():
     assert found.df == 5
 
 
+@pytest.mark.parametrize(
+    "votes",
+    [
+        ["GGGGB", "GBGGB", "BBGGB", "GGGBB"],
+        ["GGGGG", "BBBBB", "GGGGG"],  # annotators who do not differ: the item part alone is the larger
+    ],
+)
+def test_without_ties_errors_are_those_of_the_win_rate_by_the_delta_method(votes):
+    made = ratings(*votes)
+    (cell,) = cells(made)
+    w = cell.votes.mean
+    # theta = log((1 + w)/(1 - w)) / 2, so its derivative is 1/(1 - w^2)
+    expected = variances(cell.votes).two_way ** 0.5 / (1 - w**2)
+    assert fit(made, "OL").strengths[0].standard_error == pytest.approx(expected, rel=1e-8)
+
+
 def test_swapping_methods_and_shuffling_rows_change_nothing():
     made = league(delta=0.3, num_items=8)
     base = fit(made, "OL", side=True)
@@ -191,6 +209,14 @@ def test_side_bias_speaks_where_it_cannot_be_computed():
     unanimous = side_bias(ratings("GGG", "GGG"))
     assert (unanimous.share, unanimous.interval, unanimous.p) == (1.0, None, 0.25)
     assert "[" not in unanimous.sentence()
+
+
+def test_gold_and_practice_say_nothing_about_side_bias():
+    made = rows("GS", "BG").assign(kind="main", expected="")
+    extra = rows("GGG", "GGG").assign(kind="gold", expected="G", item=lambda t: "x" + t["item"])
+    practice = extra.assign(kind="practice", expected="")
+    both = validate(pd.concat([made, extra, practice]), source="t")
+    assert side_bias(both) == side_bias(validate(made, source="t"))
 
 
 def test_swapping_methods_does_not_move_the_side_bias():

@@ -128,6 +128,13 @@ def test_a_fit_equals_brute_force_over_every_k(hundredths, n):
     assert bool(fits(printed, np.array([n]))[0]) == brute
 
 
+def test_an_exact_half_may_have_been_rounded_either_way():
+    # 1/8 is 12.5 %
+    assert fits("12", np.array([8]))[0]
+    assert fits("13", np.array([8]))[0]
+    assert not fits("14", np.array([8]))[0]
+
+
 def test_percentages_are_read_as_printed():
     assert parse_percent("-3.72") == (-372, 2)
     assert parse_percent("\u22123.7%") == (-37, 1)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from univg_bench.human.power import annotators_needed, closed_form_power, items_needed, simulated_power
 from univg_bench.human.simulate import CARELESS, Design, simulate_ratings, simulate_votes
@@ -53,6 +54,24 @@ def test_formula_and_simulation_agree_on_general_power(annotators):
     assert abs(simulated.general - formula.general) < 3 * simulated.error(0.5) + 0.03
     assert simulated.num_runs == 300
     assert formula.error(0.5) == 0
+
+
+def test_the_formulas_variance_is_that_of_simulated_means():
+    design = Design(2, 5, 5, 0.2, 0.2, 0.5, 1.5)
+    rng = np.random.default_rng(0)
+    means = [simulate_votes(design, rng).mean for _ in range(4000)]
+    rho_item, rho_annotator = design.shared_variance()
+    v = 1 - 0.2 - 0.2**2
+    expected = v * (rho_item / 2 + rho_annotator / 5 + (1 - rho_item - rho_annotator) / 10)
+    assert np.var(means) == pytest.approx(expected, rel=0.08)
+    assert power_of(expected, design) == pytest.approx(closed_form_power(design).general)
+
+
+def power_of(variance: float, design: Design) -> float:
+    """Power of a two-sided t test by the noncentral t, written out again."""
+    df, shift = min(design.num_annotators, design.num_items) - 1, design.win_rate / variance**0.5
+    t = stats.t.ppf(0.975, df)
+    return float(1 - stats.nct.cdf(t, df, shift) + stats.nct.cdf(-t, df, shift))
 
 
 def test_without_a_difference_power_is_the_level():

@@ -104,6 +104,11 @@ def test_the_same_pair_again_is_no_duplicate_as_a_repeat():
     assert len(checked.main) == 2
 
 
+def test_a_pair_rated_again_counts_once_whatever_its_kind_is_called():
+    raw = pd.concat([rows("GS").assign(repeat=0), rows("BB").assign(repeat=1)])
+    assert validate(raw, source="t").main.y.tolist() == [1, 0]
+
+
 def test_a_pair_in_both_orders_is_refused_with_the_rarer_rows(refused):
     raw = rows("GSB")
     raw.loc[2, ["method", "other"]] = ["rival", "ours"]

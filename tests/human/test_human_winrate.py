@@ -14,6 +14,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
+from univg_bench.human import clusters
 from univg_bench.human.clusters import Pigeonhole, Votes, annotator_order, variances
 from univg_bench.human.plan import Plan
 from univg_bench.human.ratings import Ratings, swap_methods, validate
@@ -111,8 +112,7 @@ def test_pigeonhole_mean_of_a_draw_equals_repeating_rows():
     votes = votes_of("GSBGS", "GG.BS", "SB.GG", "BGGSB")
     hole = Pigeonhole(40, seed=3)
     means = hole.means(votes)
-    p = np.concatenate(hole._drawn(4, salt=0), axis=1)
-    q = np.concatenate(hole._drawn(5, salt=1), axis=1)
+    p, q = hole._drawn(4, 0, 40, salt=0), hole._drawn(5, 0, 40, salt=1)
     order = annotator_order(votes)
     for d in range(40):
         weight = p[votes.item, d] * q[order[votes.annotator], d]
@@ -121,18 +121,26 @@ def test_pigeonhole_mean_of_a_draw_equals_repeating_rows():
     assert (q.sum(axis=0) == 5).all()
 
 
-def test_sparse_and_dense_products_give_the_same_bootstrap():
+def test_sparse_and_dense_products_give_the_same_bootstrap(monkeypatch):
     votes = simulate_votes(Design(60, 30, 2), np.random.default_rng(4))
     assert len(votes.y) < 0.1 * 60 * 30
-    from univg_bench.human import clusters
-
     sparse = Pigeonhole(100, seed=0).means(votes)
-    before, clusters.DENSE = clusters.DENSE, 0.0
-    try:
-        dense = Pigeonhole(100, seed=0).means(votes)
-    finally:
-        clusters.DENSE = before
-    assert (sparse == dense).all()
+    monkeypatch.setattr(clusters, "DENSE", 0.0)
+    assert (Pigeonhole(100, seed=0).means(votes) == sparse).all()
+
+
+def test_a_study_too_large_to_keep_its_draws_gives_the_same_bootstrap(monkeypatch):
+    votes = simulate_votes(Design(60, 6, 6), np.random.default_rng(4))
+    kept = Pigeonhole(100, seed=0)
+    first = kept.means(votes)
+    assert kept._counts
+    monkeypatch.setattr(clusters, "KEPT_COUNTS", 0)
+    large = Pigeonhole(100, seed=0)
+    assert (large.means(votes) == first).all()
+    assert not large._counts
+    # in smaller chunks the draws are others, and as good
+    monkeypatch.setattr(clusters, "CHUNK_COUNTS", 600)
+    assert len(Pigeonhole(95, seed=0).means(votes)) == 95
 
 
 @settings(max_examples=25, deadline=None)

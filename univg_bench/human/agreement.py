@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from univg_bench.human.clusters import CHUNK_COUNTS
 from univg_bench.human.ratings import Ratings, combine
 
 ALL_EQUAL = "undefined, all answers equal"
@@ -142,8 +143,9 @@ def _intervals(
     np.add.at(per_item, item, terms)
     rng = np.random.default_rng([seed, len(items)])
     sums = np.empty((draws, terms.shape[1]))
-    for start in range(0, draws, 500):
-        rows = min(500, draws - start)
+    chunk = min(max(CHUNK_COUNTS // len(items), 1), 500)
+    for start in range(0, draws, chunk):
+        rows = min(chunk, draws - start)
         drawn = rng.integers(0, len(items), size=(rows, len(items))) + np.arange(rows)[:, None] * len(items)
         weights = np.bincount(drawn.ravel(), minlength=rows * len(items)).reshape(rows, len(items))
         sums[start : start + rows] = weights @ per_item

@@ -90,12 +90,12 @@ class Pigeonhole:
     Source: Owen 2007, Annals of Applied Statistics 1(2), 386-411.
 
     The counts depend on the seed and the numbers of items and annotators only, so dimensions of one comparison share
-    them, and each pair of numbers is drawn once.
+    them.
     """
 
     def __init__(self, draws: int, seed: int) -> None:
         self.draws, self.seed = draws, seed
-        self._counts: dict[tuple[int, int], list[np.ndarray]] = {}
+        self._counts: dict[tuple[int, int, int, int], np.ndarray] = {}
 
     def interval(self, votes: Votes, level: float) -> tuple[float, float] | None:
         """Return the percentile interval, or None where nothing can be drawn (one item or one annotator)."""
@@ -112,38 +112,38 @@ class Pigeonhole:
         shape = (votes.num_annotators, votes.num_items)
         total = sparse.csr_array((votes.y.astype(np.float32), (annotator, votes.item)), shape=shape)
         count = sparse.csr_array((np.ones(len(votes.y), np.float32), (annotator, votes.item)), shape=shape)
-        p = self._drawn(votes.num_items, salt=0)
-        q = self._drawn(votes.num_annotators, salt=1)
-        above, below = _bilinear(q, total, p), _bilinear(q, count, p)
-        means: np.ndarray = above[below > 0] / below[below > 0]
+        if total.nnz > DENSE * votes.num_items * votes.num_annotators:
+            total, count = total.toarray(), count.toarray()
+        # a chunk of draws is as large as memory allows, and the same for items and annotators
+        chunk = min(max(CHUNK_COUNTS // votes.num_items, 1), 500)
+        above, below = [], []
+        for start in range(0, self.draws, chunk):
+            draws = min(chunk, self.draws - start)
+            p = self._drawn(votes.num_items, start, draws, salt=0).astype(np.float32)
+            q = self._drawn(votes.num_annotators, start, draws, salt=1).astype(np.float64)
+            # single precision is exact: every partial sum is a whole number up to num_items (< 2^24)
+            above.append((q * (total @ p)).sum(axis=0))
+            below.append((q * (count @ p)).sum(axis=0))
+        sums, weights = np.concatenate(above), np.concatenate(below)
+        means: np.ndarray = sums[weights > 0] / weights[weights > 0]
         return means
 
-    def _drawn(self, size: int, *, salt: int) -> list[np.ndarray]:
-        """Chunks (size, <= CHUNK draws) int16: how often each of `size` things came in `size` draws."""
-        if (size, salt) not in self._counts:
-            rng = np.random.default_rng([self.seed, salt, size])
-            chunks = []
-            for start in range(0, self.draws, CHUNK):
-                draws = min(CHUNK, self.draws - start)
-                drawn = rng.integers(0, size, size=(size, draws)) * draws + np.arange(draws)
-                chunks.append(np.bincount(drawn.ravel(), minlength=size * draws).reshape(size, draws).astype(np.int16))
-            self._counts[size, salt] = chunks
-        return self._counts[size, salt]
+    def _drawn(self, size: int, start: int, draws: int, *, salt: int) -> np.ndarray:
+        """(size, draws) int16: how often each of `size` things came in `size` draws with replacement."""
+        key = (size, start, draws, salt)
+        counts = self._counts.get(key)
+        if counts is None:
+            rng = np.random.default_rng([self.seed, salt, size, start])
+            drawn = rng.integers(0, size, size=(size, draws)) * draws + np.arange(draws)
+            counts = np.bincount(drawn.ravel(), minlength=size * draws).reshape(size, draws).astype(np.int16)
+            if size * self.draws <= KEPT_COUNTS:
+                self._counts[key] = counts
+        return counts
 
 
-CHUNK = 500  # draws handled at once: bounds memory, changes no number
+CHUNK_COUNTS = 2_000_000  # counts drawn at once
+KEPT_COUNTS = 50_000_000  # counts kept for the next dimension (100 MB); larger studies draw them again
 DENSE = 0.1  # share of filled cells above which a dense product is the faster one
-
-
-def _bilinear(q: list[np.ndarray], table: sparse.csr_array, p: list[np.ndarray]) -> np.ndarray:
-    """(draws,) q_d^T table p_d for every draw d.
-
-    Single precision is exact here: every partial sum is a whole number no larger than the number of items (< 2^24).
-    """
-    annotators, items = table.shape
-    matrix = table.toarray() if table.nnz > DENSE * items * annotators else table
-    sums = [(a.astype(np.float64) * (matrix @ b.astype(np.float32))).sum(axis=0) for a, b in zip(q, p, strict=True)]
-    return np.concatenate(sums)
 
 
 def annotator_order(votes: Votes) -> np.ndarray:
