@@ -58,6 +58,7 @@ def test_from_simulation_to_table(csv: Path, study: Path, capsys):
     capsys.readouterr()
     assert run(["human", "table", str(csv), "--study", str(study)]) == 0
     out, err = capsys.readouterr()
+    assert "by the 1 rule of study.yaml" in err
     assert "| ours against | PS | OL |" in out
     assert "two-way cluster-robust" in err
     assert run(["human", "table", str(csv), "--format", "latex", "--no-intervals"]) == 0
@@ -73,7 +74,7 @@ def test_winrate_prints_three_intervals_and_writes_every_field(csv: Path, tmp_pa
     assert "naive (too narrow)" in text
     assert "pigeonhole bootstrap" in text
     assert "Davidson" in text
-    assert "0 rules fixed beforehand" in text
+    assert "by the 0 rules of our defaults" in text
     assert out.read_text().startswith("method,other,dimension,n,G,S,B")
 
 

@@ -73,7 +73,7 @@ def test_results_are_shown_with_and_without_the_excluded():
         assert with_all[rate.dimension].num_annotators == 12
     text = " ".join(analysis.sentences())
     assert "4 of 12 annotators" in text
-    assert "fixed beforehand" in text
+    assert "by the 6 rules of our defaults (no study file)" in text
     assert "Not part of any win rate: 240 gold, 288 repeat ratings." in text
 
 
@@ -106,7 +106,7 @@ def test_a_check_that_could_not_be_made_excludes_nobody():
     screened = screen(made, SCREENING)
     assert not any(s.excluded for s in screened)
     assert all(v.passed is None for s in screened for v in s.verdicts)
-    assert "18 of 18 checks could not be made, which excludes nobody" in summary(made, screened, SCREENING)
+    assert "18 of 18 checks could not be made, which excludes nobody" in summary(made, screened, Plan())
     assert "could not check (0 of 10 cases)" in screened[0].verdicts[3].reason()
     assert without_excluded(made, screened) is made
 

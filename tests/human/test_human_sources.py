@@ -167,6 +167,9 @@ def test_a_study_file_fixes_the_plan(tmp_path: Path):
     assert (plan.primary, plan.level, plan.draws, plan.seed) == ("PS", 0.9, 500, 3)
     assert plan.screening == (Rule("gold_accuracy", min=0.8, min_count=4),)
     assert plan.digest != Plan().digest
+    assert (plan.source, Plan().source) == ("study.yaml", "")
+    path.write_text("analysis: {}")
+    assert load_plan(path).digest == Plan().digest
 
 
 def test_what_a_study_does_not_say_keeps_its_default():

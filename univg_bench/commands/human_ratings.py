@@ -100,7 +100,7 @@ def screen(console: Console, source: Path, study: Path | None, kind: str, leave_
 
     ratings, plan = load(source, study, kind, leave_out)
     screened = check(ratings, plan.screening)
-    sentences = [summary(ratings, screened, plan.screening), side_bias(ratings, level=plan.level).sentence(plan.level)]
+    sentences = [summary(ratings, screened, plan), side_bias(ratings, level=plan.level).sentence(plan.level)]
     console.say(annotator_table(screened).markdown())
     for sentence in sentences:
         console.say(sentence)

@@ -41,7 +41,7 @@ class Analysis:
         lines = scope(self.rates, self.plan.level)
         if not self.rates:
             lines = ["No main rating is left after screening, so there are no win rates; those of everybody are below."]
-        lines += [summary(self.ratings, self.screened, self.plan.screening), self.side.sentence(self.plan.level)]
+        lines += [summary(self.ratings, self.screened, self.plan), self.side.sentence(self.plan.level)]
         if self.left_out:
             kinds = ", ".join(f"{n} {kind}" for kind, n in self.left_out.items())
             lines.append(f"Not part of any win rate: {kinds} ratings.")

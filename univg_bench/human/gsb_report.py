@@ -36,7 +36,8 @@ thead th{border-bottom:2px solid #1a1a1a}.note{font-size:.85rem;color:#444;margi
 figure{margin:1.5rem 0;overflow-x:auto}figure svg{max-width:100%;height:auto}
 code{background:#f2f4f6;padding:0 .2rem}details{margin:1rem 0}summary{cursor:pointer;font-weight:600}
 
-.words td:last-child{white-space:normal;text-align:left;min-width:20rem}
+.words :is(td,th):last-child{white-space:normal;text-align:left;min-width:20rem}
+thead th:first-child{text-align:left}
 @media print{.scroll{overflow:visible}body{margin:0;max-width:none}}
 """
 
@@ -106,6 +107,10 @@ def page(analysis: Analysis, drawn: dict[str, str], *, title: str) -> str:
     if analysis.num_excluded:
         everybody = table2(analysis.rates_all, dimensions, level=level).html()
         excluded = f"<h2>The same with nobody excluded</h2>{everybody}"
+    source = analysis.plan.source
+    origin = (
+        f"From {source}." if source else "No study file was given: these are our defaults, not a plan of the study."
+    )
     rules = "".join(f"<li>{html.escape(str(r))}</li>" for r in analysis.plan.screening) or "<li>none</li>"
     questions = "".join(
         f"<tr><th scope='row'>{html.escape(d.code)}</th><td style='text-align:left'>{html.escape(d.name)}</td>"
@@ -132,8 +137,8 @@ def page(analysis: Analysis, drawn: dict[str, str], *, title: str) -> str:
 {strength_table(analysis.strengths).html()}
 <h2>Annotators</h2>
 <div class='words'>{annotator_table(analysis.screened).html()}</div>
-<h2>What was fixed beforehand</h2>
-<p>Level {level:.0%}; primary dimension {html.escape(analysis.plan.primary or "none")}; bootstrap of
+<h2>Rules of the analysis</h2>
+<p>{html.escape(origin)} Level {level:.0%}; primary dimension {html.escape(analysis.plan.primary or "none")}; bootstrap of
 {analysis.plan.draws:,} draws with seed {analysis.plan.seed}. Screening rules:</p><ul>{rules}</ul>
 <p>Digest of the plan: <code>{analysis.plan.digest[:16]}</code>. How each number is computed:
 docs/human_statistics.md.</p>

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,10 @@ SCREENING = (
 
 @dataclass(frozen=True)
 class Plan:
-    """The decisions of the module docstring; the defaults are the paper's ten dimensions and our usual settings."""
+    """The decisions of the module docstring; the defaults are the paper's ten dimensions and our usual settings.
+
+    source: the study file, empty for the defaults; no part of the digest.
+    """
 
     dimensions: tuple[Dimension, ...] = UNIVG
     primary: str | None = PRIMARY
@@ -77,11 +80,13 @@ class Plan:
     draws: int = 10_000
     seed: int = 0
     screening: tuple[Rule, ...] = SCREENING
+    source: str = field(default="", compare=False)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything in the plan."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of every decision of the plan."""
+        decisions = {k: v for k, v in asdict(self).items() if k != "source"}
+        return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -108,7 +113,7 @@ def load_plan(path: Path) -> Plan:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or "analysis" not in content:
         raise InputError(f"{path} has no section `analysis:`; see docs/human_statistics.md for one to copy")
-    return parse_plan(content["analysis"], where=f"{path}, analysis")
+    return replace(parse_plan(content["analysis"], where=f"{path}, analysis"), source=path.name)
 
 
 def parse_plan(section: object, *, where: str) -> Plan:

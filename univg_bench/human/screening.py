@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from univg_bench.human.plan import MEASURES, Rule
+from univg_bench.human.plan import MEASURES, Plan, Rule
 from univg_bench.human.ratings import Ratings, combine
 
 
@@ -131,14 +131,16 @@ def without_excluded(ratings: Ratings, screened: Sequence[Screened]) -> Ratings:
     return ratings.where(~ratings.frame["annotator"].isin(out).to_numpy()) if out else ratings
 
 
-def summary(ratings: Ratings, screened: Sequence[Screened], rules: Sequence[Rule]) -> str:
+def summary(ratings: Ratings, screened: Sequence[Screened], plan: Plan) -> str:
     """Return a sentence with the excluded counts."""
+    rules = plan.screening
     out = [s for s in screened if s.excluded]
     unchecked = sum(v.passed is None for s in screened for v in s.verdicts)
     lost = sum(s.num_ratings for s in out)
     text = (
         f"Screening: {len(out)} of {len(screened)} annotators and {lost} of {len(ratings)} ratings excluded "
-        f"by {len(rules)} {'rule' if len(rules) == 1 else 'rules'} fixed beforehand"
+        f"by the {len(rules)} {'rule' if len(rules) == 1 else 'rules'} of "
+        f"{plan.source or 'our defaults (no study file)'}"
     )
     if unchecked:
         text += f"; {unchecked} of {len(screened) * len(rules)} checks could not be made, which excludes nobody"
