@@ -138,8 +138,8 @@ def page(analysis: Analysis, drawn: dict[str, str], *, title: str) -> str:
 <h2>Annotators</h2>
 <div class='words'>{annotator_table(analysis.screened).html()}</div>
 <h2>Rules of the analysis</h2>
-<p>{html.escape(origin)} Level {level:.0%}; primary dimension {html.escape(analysis.plan.primary or "none")}; bootstrap of
-{analysis.plan.draws:,} draws with seed {analysis.plan.seed}. Screening rules:</p><ul>{rules}</ul>
+<p>{html.escape(origin)} Level {level:.0%}; primary dimension {html.escape(analysis.plan.primary or "none")};
+bootstrap of {analysis.plan.draws:,} draws with seed {analysis.plan.seed}. Screening rules:</p><ul>{rules}</ul>
 <p>Digest of the plan: <code>{analysis.plan.digest[:16]}</code>. How each number is computed:
 docs/human_statistics.md.</p>
 <div class='scroll'><table><caption>Questions</caption><tbody>{questions}</tbody></table></div>
