@@ -7,11 +7,11 @@ from itertools import combinations
 import krippendorff
 import numpy as np
 import pytest
-from gsb_examples import ratings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import fleiss_kappa
 
+from tests.human.gsb_examples import ratings
 from univg_bench.human.agreement import ALL_EQUAL, MEASURES, NO_PAIRS, agreement, coefficients_of
 from univg_bench.human.induced import read_scores
 from univg_bench.human.ratings import swap_methods

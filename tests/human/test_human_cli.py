@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 import pytest
-from gsb_examples import rows
 
+from tests.human.gsb_examples import rows
 from univg_bench.cli import run
 from univg_bench.commands import human as group
 

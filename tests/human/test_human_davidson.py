@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from gsb_examples import counts_to_votes, ratings, rows
 from scipy import optimize, stats
 
+from tests.human.gsb_examples import counts_to_votes, ratings, rows
 from univg_bench.human.clusters import variances
 from univg_bench.human.davidson import fit
 from univg_bench.human.ratings import Ratings, swap_methods, validate

@@ -16,7 +16,7 @@ from univg_bench.human.grim_audit import (
     audit,
     audit_files,
     audit_table,
-    paper_folder,
+    paper_tables,
     read_percent_table,
 )
 
@@ -33,9 +33,7 @@ COUNTS = {
 
 @pytest.fixture(scope="module")
 def paper():
-    return audit(
-        read_percent_table(FOLDER / "table2.csv"), read_percent_table(FOLDER / "figure4.csv"), stated_n=PAPER_STATED_N
-    )
+    return audit(*paper_tables(), stated_n=PAPER_STATED_N)
 
 
 def test_the_papers_table_gives_the_known_n(paper):
@@ -56,7 +54,7 @@ def test_figure_4_gives_the_known_counts_and_the_overall_column_of_table_2(paper
 
 def test_multiples_fit_too_and_nothing_else_below_a_thousand(paper):
     assert all(row.fit.also == () for row in paper)
-    cells = read_percent_table(FOLDER / "table2.csv")["VideoCrafter1"]
+    cells = paper_tables()[0]["VideoCrafter1"]
     assert recover_n(list(cells.values()), max_n=2000).also == (1310, 1965)
 
 
@@ -75,7 +73,6 @@ def test_a_fit_of_all_ten_cells_is_no_chance(paper):
 def test_the_shipped_files_are_what_the_code_writes(paper):
     for name, content in audit_files(paper, stated_n=PAPER_STATED_N).items():
         assert (FOLDER / name).read_text(encoding="utf-8") == content, f"run `univg-bench human grim --out {FOLDER}`"
-    assert paper_folder() == FOLDER
 
 
 def test_the_page_shows_the_table_that_the_code_prints(paper):
@@ -96,8 +93,7 @@ def test_the_shared_copy_of_the_paper_agrees():
     if not shared.is_file():
         pytest.skip("needs ../shared/data beside the checkout; put the shared folder there to enable it")
     known = json.loads(shared.read_text())
-    table = read_percent_table(FOLDER / "table2.csv")
-    shares = read_percent_table(FOLDER / "figure4.csv")
+    table, shares = paper_tables()
     for method, row in known["table2"]["rows"].items():
         assert [float(v) for v in table[method].values()] == row["v"]
         assert [float(v) for v in shares[method].values()] == known["figure4_percent"][method]
@@ -177,5 +173,9 @@ def test_bad_tables_are_refused(tmp_path: Path, refused):
         read_percent_table(path)
     path.write_text("method,PS,MS\na,1.00,\n")
     assert read_percent_table(path) == {"a": {"PS": "1.00"}}
+    with refused("has no column OL; it has method, PS, MS"):
+        read_percent_table(path, ("OL",))
+    path.write_text("method,RO/S,source\na,1.00,a paper\n")
+    assert read_percent_table(path) == {"a": {"ROS": "1.00"}}
     with refused("shares are given for b"):
         audit({"a": {"PS": "1.00"}}, {"b": {"better": "1", "same": "1", "worse": "98"}})

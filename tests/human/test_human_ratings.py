@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from gsb_examples import ratings, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.human.gsb_examples import ratings, rows
 from univg_bench.human.dimensions import PRIMARY, UNIVG, find_dimensions
 from univg_bench.human.rating_files import READERS, read_ratings, write_ratings
 from univg_bench.human.ratings import combine, swap_methods, validate

@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from gsb_examples import ratings
 
+from tests.human.gsb_examples import ratings
 from univg_bench.human.agreement import agreement
 from univg_bench.human.analysis import analyse
 from univg_bench.human.dimensions import UNIVG, Dimension

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from gsb_examples import ratings, rows
 
+from tests.human.gsb_examples import ratings, rows
 from univg_bench.human.analysis import analyse
 from univg_bench.human.plan import SCREENING, Plan, Rule
 from univg_bench.human.ratings import swap_methods, validate

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from gsb_examples import ratings
 
+from tests.human.gsb_examples import ratings
 from univg_bench.human.analysis import analyse
 from univg_bench.human.dimensions import UNIVG
 from univg_bench.human.induced import induce, read_scores

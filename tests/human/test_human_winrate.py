@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from gsb_examples import counts_to_votes, ratings, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
+from tests.human.gsb_examples import counts_to_votes, ratings, rows
 from univg_bench.human import clusters
 from univg_bench.human.clusters import Pigeonhole, Votes, annotator_order, variances
 from univg_bench.human.plan import Plan

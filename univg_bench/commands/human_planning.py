@@ -173,18 +173,18 @@ def grim(
         audit_files,
         audit_record,
         audit_table,
-        paper_folder,
+        paper_tables,
         read_percent_table,
     )  # fmt: skip
     from univg_bench.human.rating_files import write_atomically
 
+    three: dict[str, dict[str, str]] | None
     if source is None:
-        folder = paper_folder()
-        source, shares = folder / "table2.csv", shares or folder / "figure4.csv"
+        table, three = paper_tables()
         stated_n = PAPER_STATED_N if stated_n is None else stated_n
-    rows = audit(
-        read_percent_table(source), read_percent_table(shares) if shares else None, stated_n=stated_n, max_n=max_n
-    )
+    else:
+        table, three = read_percent_table(source), read_percent_table(shares) if shares else None
+    rows = audit(table, three, stated_n=stated_n, max_n=max_n)
     console.say(audit_table(rows).markdown())
     if out:
         for name, content in audit_files(rows, stated_n=stated_n).items():

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-import univg_bench
 from univg_bench.errors import InputError
+from univg_bench.human.dimensions import ALIASES, UNIVG
 from univg_bench.human.grim import MAX_N, Counts, Fit, fits, nearest, recover_counts, recover_n
 from univg_bench.human.gsb_tables import Table
+from univg_bench.shipped import shipped_folder
 
 # standard normal quantile of a 95 % interval
 Z = 1.959963984540054
@@ -49,8 +50,11 @@ class AuditRow:
         return 100 * Z * float(np.sqrt(max(decided - rate**2, 0.0) / n))
 
 
-def read_percent_table(path: Path) -> dict[str, dict[str, str]]:
-    """Return {method: {column: text}} of a CSV whose first column names the methods; texts stay as printed."""
+def read_percent_table(path: Path, columns: Sequence[str] = ()) -> dict[str, dict[str, str]]:
+    """Return {method: {column: text}} of a CSV whose first column names the methods; texts stay as printed.
+
+    columns: the ones to take; without them all but `source`. Lines that begin with # are comments.
+    """
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -59,13 +63,18 @@ def read_percent_table(path: Path) -> dict[str, dict[str, str]]:
     if len(lines) < 2 or len(lines[0][1]) < 2:
         raise InputError(f"{path}: expected a header `method,PS,...` and one row of percentages per method")
     header = lines[0][1]
+    wanted = list(columns) or [name for name in header[1:] if name != "source"]
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise InputError(f"{path} has no column {', '.join(missing)}; it has {', '.join(header)}")
     table: dict[str, dict[str, str]] = {}
     for number, row in lines[1:]:
         if len(row) != len(header):
             raise InputError(f"{path}, row {number}: {len(row)} cells under a header of {len(header)}")
         if row[0] in table:
             raise InputError(f"{path}, row {number}: {row[0]!r} stands twice")
-        table[row[0]] = {name: cell for name, cell in zip(header[1:], row[1:], strict=True) if cell.strip()}
+        cells = dict(zip(header, row, strict=True))
+        table[row[0]] = {ALIASES.get(name, name): cells[name] for name in wanted if cells[name].strip()}
     return table
 
 
@@ -159,14 +168,16 @@ def audit_files(rows: Sequence[AuditRow], *, stated_n: int | None) -> dict[str, 
     return {"audit.json": json.dumps(record, indent=1, ensure_ascii=False) + "\n", "audit.csv": audit_csv(rows)}
 
 
-def paper_folder() -> Path:
-    """Return the folder of the shipped audit of UniVG's Table 2: in the wheel, or in a checkout."""
-    package = Path(univg_bench.__file__).parent
-    for root in (package / "_shipped" / "published", package.parent / "results" / "published"):
-        if (root / "univg_table2_audit").is_dir():
-            return root / "univg_table2_audit"
-    raise InputError("the shipped table is not in this installation; give the CSV of the table to audit")
-
-
 # Section 4.1 of the paper: six annotators, 131 prompts, so 786 ratings per comparison and dimension
 PAPER_STATED_N = 6 * 131
+
+
+def paper_tables() -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """Return Table 2 and Figure 4 of the UniVG paper as shipped under results/published."""
+    folder = shipped_folder("published")
+    printed = {code: name for name, code in ALIASES.items()}
+    columns = [printed.get(d.code, d.code) for d in UNIVG]
+    return (
+        read_percent_table(folder / "univg_table2.csv", columns),
+        read_percent_table(folder / "univg_figure4.csv", ("ours", "none", "other_better")),
+    )

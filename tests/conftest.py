@@ -1,0 +1,30 @@
+"""Fixtures that several folders of tests share."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.study import PROTOCOL, Study
+from univg_bench.cli import run
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory) -> Study:
+    folder = tmp_path_factory.mktemp("study")
+    protocol = folder / "eight.yaml"
+    protocol.write_text(PROTOCOL)
+    assert run(["-q", "prepare", "moving-shapes", str(protocol), "--dest", str(folder / "data")]) == 0
+    assert (
+        run(["-q", "prepare", "moving-shapes", str(protocol), "--dest", str(folder / "data"), "--rendering", "1"]) == 0
+    )
+    videos = next((folder / "data").glob("*/rendering-1"))
+    return Study(protocol, folder / "data", videos)
+
+
+@pytest.fixture(scope="session")
+def evaluated(study: Study, tmp_path_factory) -> Path:
+    """The folder of an evaluated run of the study."""
+    runs = tmp_path_factory.mktemp("evaluated")
+    assert study.import_into(runs) == 0
+    assert study.evaluate(runs) == 0
+    return runs / "eight@1" / "model"

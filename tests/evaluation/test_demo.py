@@ -1,0 +1,53 @@
+"""The demo does the whole job, says which commands it stands for, and a second run reuses the first."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from univg_bench.cli import run
+from univg_bench.demo import HELD_OUT
+from univg_bench.ladder import RUNGS
+
+PROTOCOL = """\
+schema: univg-bench/protocol/1
+extends: moving-shapes-tiny
+id: sixteen
+version: 1
+title: Sixteen captions, for tests
+data: {count: 16}
+intervals: {replicates: 5}
+"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "sixteen.yaml").write_text(PROTOCOL)
+    return folder
+
+
+def run_demo(folder: Path, *options: str) -> int:
+    where = ["--protocol", str(folder / "sixteen.yaml"), "--dest", str(folder / "demo"), "--workers", "1"]
+    return run([*options, "demo", *where])
+
+
+def test_the_demo_ends_with_a_table_of_every_rung_and_a_picture(demo: Path, capsys) -> None:
+    assert run_demo(demo, "--quiet") == 0
+    said = capsys.readouterr().out
+    for name in (HELD_OUT, *(rung.name for rung in RUNGS)):
+        assert f"| **{name}**" in said
+    assert "$ univg-bench evaluate" in said
+    assert "FVD of real against real (the floor)" in said
+    assert sorted(path.name for path in (demo / "demo").iterdir() if path.is_file()) == [
+        "ladder.png", "table.csv", "table.md"
+    ]  # fmt: skip
+
+
+def test_a_second_run_computes_no_feature_again_and_gives_the_same_numbers(demo: Path, capsys) -> None:
+    first = (demo / "demo" / "table.csv").read_text()
+    assert run_demo(demo, "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [one["cost"]["features_computed"] for one in record["records"]] == [0] * (len(RUNGS) + 1)
+    assert (demo / "demo" / "table.csv").read_text() == first
+    assert record["floor"][0]["n"] == 16

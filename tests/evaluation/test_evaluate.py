@@ -1,0 +1,182 @@
+"""From videos to a record: the numbers depend on the videos alone, and nothing that is not fit is ever scored."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.study import Study, numbers
+from univg_bench.cli import run
+from univg_bench.records import load_record
+
+
+def test_a_record_says_everything_that_a_number_needs(evaluated: Path) -> None:
+    record = load_record(evaluated)
+    assert record.status.complete
+    assert (record.status.expected, record.status.scored, record.status.references_scored) == (8, 8, 8)
+    assert record.samples.num_frames == {"24": 8}
+    assert record.samples.sizes == {"56x32": 8}
+    fvd, clipsim = record.metric("fvd"), record.metric("clipsim")
+    assert fvd is not None
+    assert clipsim is not None
+    for metric in (fvd, clipsim):
+        assert (metric.n, metric.n_reference) == (8, 8)
+        assert metric.interval is not None
+        assert metric.interval.low <= metric.value <= metric.interval.high
+        assert len(metric.weights.sha256) == 64
+        assert len(metric.recipe["digest"]) == 64
+    assert -1 <= clipsim.value <= 1
+    assert any("8 videos for 37 dimensions" in warning for warning in fvd.warnings)
+    assert record.environment["packages"]["torch"]
+
+
+def test_equal_bits_for_one_and_two_workers_and_for_a_warm_cache(study: Study, evaluated: Path, tmp_path: Path) -> None:
+    assert study.import_into(tmp_path) == 0
+    again = tmp_path / "eight@1" / "model"
+    assert study.evaluate(tmp_path, workers=2) == 0
+    cold = load_record(again).cost
+    assert (cold.features_computed, cold.features_reused) == (40, 0)  # 2 of each of 16 videos, and 8 captions
+    assert numbers(again) == numbers(evaluated)
+    assert study.evaluate(tmp_path) == 0
+    assert load_record(again).cost.features_computed == 0
+    assert numbers(again) == numbers(evaluated)
+
+
+def test_the_real_videos_themselves_are_at_ratio_one(study: Study, tmp_path: Path) -> None:
+    real = next(study.data.glob("*/rendering-0"))
+    assert study.import_into(tmp_path, videos=real) == 0
+    assert study.evaluate(tmp_path) == 0
+    record = load_record(tmp_path / "eight@1" / "model")
+    clipsim = record.metric("clipsim")
+    assert clipsim is not None
+    assert clipsim.details["ratio_to_real"] == pytest.approx(1.0, abs=1e-12)
+
+
+def test_per_video_values_are_what_the_metric_is_the_mean_of(evaluated: Path) -> None:
+    record, table = load_record(evaluated), pd.read_parquet(evaluated / "per_video.parquet")
+    assert list(table["item_id"]) == [f"test-{i:05d}" for i in range(8)]
+    clipsim = record.metric("clipsim")
+    assert clipsim is not None
+    assert table["clipsim"].mean() == pytest.approx(clipsim.value, abs=1e-15)
+    assert table["clipsim_real"].mean() == pytest.approx(clipsim.details["real"], abs=1e-15)
+    features = np.load(evaluated / "features" / "fvd.samples.npy")
+    assert features.shape == (8, 37)
+    assert list(table["fvd_row"]) == list(range(8))
+
+
+@pytest.fixture
+def broken(study: Study, tmp_path: Path) -> Path:
+    """The model's videos with one of each kind of trouble among good ones."""
+    folder = tmp_path / "broken"
+    shutil.copytree(study.videos, folder)
+    names = sorted(folder.glob("*.mp4"))
+    names[0].unlink()
+    names[1].write_bytes(b"")
+    names[2].write_bytes(names[2].read_bytes()[: names[2].stat().st_size // 2])
+    names[3].write_text("this is no video")
+    return folder
+
+
+def test_unfit_samples_are_named_and_counted_and_stop_the_evaluation(
+    study: Study, broken: Path, tmp_path: Path, capsys
+) -> None:
+    assert study.import_into(tmp_path / "runs", videos=broken) == 3
+    assert study.evaluate(tmp_path / "runs") == 3
+    said = capsys.readouterr().err
+    assert "found 4 of 8 samples of model fit to be scored" in said
+    for name in ("test-00000-s0", "test-00001-s0", "test-00002-s0", "test-00003-s0"):
+        assert name in said
+    assert "--allow-missing" in said
+    assert not (tmp_path / "runs" / "eight@1" / "model" / "results.json").exists()
+
+
+def test_allowed_to_be_missing_they_are_still_never_scored_and_the_record_says_incomplete(
+    study: Study, broken: Path, evaluated: Path, tmp_path: Path
+) -> None:
+    study.import_into(tmp_path / "runs", videos=broken)
+    assert study.evaluate(tmp_path / "runs", "--allow-missing") == 0
+    record = load_record(tmp_path / "runs" / "eight@1" / "model")
+    assert not record.status.complete
+    assert (record.status.expected, record.status.scored) == (8, 4)
+    assert sorted(name for names in record.status.excluded.values() for name in names) == [
+        f"test-0000{i}-s0" for i in range(4)
+    ]
+    clipsim = record.metric("clipsim")
+    assert clipsim is not None
+    whole = pd.read_parquet(evaluated / "per_video.parquet")
+    assert clipsim.n == 4
+    assert clipsim.value == pytest.approx(whole["clipsim"][4:].mean(), abs=1e-15)
+
+
+def test_json_is_one_record_and_lists_every_unfit_sample(study: Study, broken: Path, tmp_path: Path, capsys) -> None:
+    study.import_into(tmp_path / "runs", videos=broken)
+    capsys.readouterr()
+    path = str(tmp_path / "runs" / "eight@1" / "model")
+    assert run(["--json", "evaluate", path, "--data", str(study.data), "--workers", "1"]) == 3
+    record = json.loads(capsys.readouterr().out)
+    assert record["exit_code"] == 3
+    assert len(record["items"]) == 4
+
+
+def test_other_prompts_than_those_of_the_import_are_refused(
+    study: Study, evaluated: Path, tmp_path: Path, capsys
+) -> None:
+    run_folder = tmp_path / "eight@1" / "model"
+    shutil.copytree(evaluated, run_folder)
+    facts = json.loads((run_folder / "run.json").read_text())
+    facts["items_digest"] = "0" * 64
+    (run_folder / "run.json").write_text(json.dumps(facts))
+    assert study.evaluate(tmp_path) == 2
+    assert "are not those the samples were imported for" in capsys.readouterr().err
+
+
+def test_missing_references_stop_the_evaluation(study: Study, tmp_path: Path, capsys) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(study.data, data)
+    next(data.glob("*/rendering-0/test-00005.mp4")).unlink()
+    assert study.import_into(tmp_path) == 0
+    assert study._replace(data=data).evaluate(tmp_path) == 3
+    assert "test-00005" in capsys.readouterr().err
+    assert study._replace(data=data).evaluate(tmp_path, "--allow-missing") == 0
+    record = load_record(tmp_path / "eight@1" / "model")
+    assert not record.status.complete
+    fvd = record.metric("fvd")
+    assert fvd is not None
+    assert (fvd.n, fvd.n_reference) == (8, 7)
+
+
+def test_missing_weights_say_how_to_get_them_before_any_work(study: Study, tmp_path: Path, capsys) -> None:
+    protocol = tmp_path / "real.yaml"
+    protocol.write_text(
+        study.protocol.read_text().replace("id: eight", "id: real")
+        + "metrics:\n  - id: fvd\n    kind: fvd\n    recipe: univg\n    weights: i3d-kinetics400\n"
+        + "    frames: {sampling: random_sorted, frames: 16}\n"
+        + "    reference_frames: {sampling: random_sorted, frames: 16}\n"
+        + "table: [{label: FVD, metric: fvd, direction: lower, digits: 1}]\n"
+    )
+    real = study._replace(protocol=protocol)
+    assert real.import_into(tmp_path) == 0
+    path = str(tmp_path / "real@1" / "model")
+    (tmp_path / "empty").mkdir()
+    code = run(["evaluate", path, "--data", str(study.data), "--weights", str(tmp_path / "empty")])
+    assert code == 2
+    assert "get i3d_pretrained_400.pt from" in capsys.readouterr().err
+    assert not (tmp_path / ".features").exists()
+
+
+def test_no_run_and_no_data_are_one_sentence_each(study: Study, evaluated: Path, tmp_path: Path, capsys) -> None:
+    assert run(["evaluate", str(tmp_path), "--data", str(study.data)]) == 2
+    assert "found no run in" in capsys.readouterr().err
+    assert run(["evaluate", str(evaluated), "--data", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_the_table_of_evaluated_runs_shows_their_numbers(evaluated: Path, capsys) -> None:
+    assert run(["table", str(evaluated), "--published", "univg_table1"]) == 0
+    text = capsys.readouterr().out
+    assert "| measured " in text
+    assert "UniVG-LG (T+I)" in text
+    assert f"{load_record(evaluated).metric('clipsim').value:.3f}" in text

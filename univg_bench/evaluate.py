@@ -1,0 +1,235 @@
+"""From a run on disk to its record: check, index the real videos, extract features, measure, write results.json."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from univg_bench.canonical import digest_of
+from univg_bench.console import Console
+from univg_bench.datasets import ItemSet, load_items
+from univg_bench.datasets.items import name_some
+from univg_bench.engine.local import run_chunks
+from univg_bench.environment import describe_environment
+from univg_bench.errors import InputError, SampleError
+from univg_bench.features.cache import FeatureCache
+from univg_bench.features.extract import Extractor, extract_chunk
+from univg_bench.features.plan import FeaturePlan, ScoredVideo
+from univg_bench.features.weights import find_weights
+from univg_bench.index import Source, index_videos
+from univg_bench.measure import Sample, measure, plan_metric
+from univg_bench.per_video import write_per_video
+from univg_bench.problems import FAILING, Needs, failing, problems, suspicious
+from univg_bench.protocol import Protocol, recipe_of
+from univg_bench.records import Cost, ModelPart, ProtocolPart, Record, Status, VideoSetPart, save_record
+from univg_bench.samples import Index, Row, Run
+
+Excluded = dict[str, list[str]]  # class of problem -> names
+
+
+def evaluate_run(
+    path: Path,
+    *,
+    data: Path | None,
+    weights: Path | None,
+    workers: int,
+    device: str,
+    cache: Path | None,
+    allow_missing: bool,
+    console: Console,
+) -> Record:
+    """Compute every metric of the run's protocol, write `results.json` and `per_video.parquet`, return the record.
+
+    data: the folder of the protocol's data; None: where it lay when the run was made. weights: a folder searched for
+    weights first. cache: the folder of features. What is cheap and may fail comes before what is expensive.
+
+    Raises InputError for missing weights or data, SampleError for samples or references that are missing or cannot be
+    scored (unless allow_missing), InfrastructureError when a worker dies.
+    """
+    started, wall, cpu = datetime.now(UTC), time.perf_counter(), _cpu_seconds()
+    run = Run.open(path)
+    protocol = run.protocol()
+    extractors = {m.id: Extractor(recipe_of(m), find_weights(m.weights, weights), device) for m in protocol.metrics}
+    allow_missing = allow_missing or run.facts.allow_missing
+    data = data or Path(run.facts.data)
+    items = _load_items(run, protocol, data, allow_missing)
+    rows = {row.name: row for row in run.rows()}
+    found = problems(run, Needs.of_samples(protocol))
+    _refuse_incomplete(f"samples of {run.facts.model}", len(rows), failing(found), allow_missing)
+
+    references, excluded_references = _references(items, protocol, path, data, workers, console)
+    _refuse_incomplete("reference videos", len(items.references), excluded_references, allow_missing)
+
+    plan = FeaturePlan.empty(FeatureCache(cache or path.parent.parent / ".features"))
+    samples = _samples(run, rows, failing(found), items)
+    planned = [plan_metric(m, extractors[m.id], samples, items.items, references, plan) for m in protocol.metrics]
+    num_features, chunks = plan.num_features(), plan.chunks()
+    todo = run_chunks(extract_chunk, chunks, workers=workers)
+    computed = sum(n for _, n in console.progress(todo, total=len(chunks), title="features", unit="chunk"))
+
+    def watch(replicates: Iterator[Any]) -> Iterator[Any]:
+        total = protocol.intervals.replicates
+        return console.progress(replicates, total=total, title="interval", unit="replicate")
+
+    num_references = len({item.reference_id for item in items.items if item.reference_id})
+    measured = [measure(one, protocol, plan.cache, path / "features", watch) for one in planned]
+    write_per_video(path / "per_video.parquet", rows, items, planned, [columns for _, columns in measured])
+    record = Record(
+        protocol=ProtocolPart(
+            id=protocol.id, version=protocol.version, digest=protocol.digest, title=protocol.title, task=protocol.task
+        ),
+        model=ModelPart(name=run.facts.model, origin=run.facts.origin, source=run.facts.source),
+        status=Status(
+            complete=not failing(found) and len(references) == num_references,
+            expected=len(rows),
+            scored=len(samples),
+            excluded=failing(found),
+            suspicious=suspicious(found),
+            references_expected=num_references,
+            references_scored=len(references),
+            references_excluded=excluded_references,
+        ),
+        samples=_describe([rows[sample.video.name] for sample in samples]),
+        references=_describe(_reference_rows(path, references)),
+        metrics=[part for part, _ in measured],
+        notes=[*items.notes, *_notes_on_length(protocol, [rows[sample.video.name] for sample in samples])],
+        cost=Cost(
+            wall_seconds=time.perf_counter() - wall,
+            cpu_seconds=_cpu_seconds() - cpu,
+            peak_memory_bytes=_peak_memory(),
+            features_computed=computed,
+            features_reused=num_features - computed,
+        ),
+        environment=describe_environment(device),
+        command=["univg-bench", *sys.argv[1:]],
+        engine={"name": "local", "workers": workers},
+        started=started.isoformat(timespec="seconds"),
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    save_record(record, path / "results.json")
+    return record
+
+
+def _load_items(run: Run, protocol: Protocol, data: Path, allow_missing: bool) -> ItemSet:
+    items = load_items(protocol, data, allow_missing=allow_missing)
+    if items.digest != run.facts.items_digest:
+        raise InputError(
+            f"the prompts in {data} (digest {items.digest[:12]}) are not those the samples were imported for (digest"
+            f" {run.facts.items_digest[:12]}); give the same --data, or import again into another --dest"
+        )
+    return items
+
+
+def _refuse_incomplete(what: str, expected: int, excluded: Excluded, allow_missing: bool) -> None:
+    names = {name: kind for kind, found in excluded.items() for name in found}
+    if not names or allow_missing:
+        return
+    classes = "; ".join(
+        f"{len(found)} {kind} ({FAILING[kind]}): {name_some(found)}" for kind, found in excluded.items()
+    )
+    raise SampleError(
+        f"found {expected - len(names)} of {expected} {what} fit to be scored; {classes}. Put them right and import"
+        " again, or allow it with --allow-missing, and the record will say incomplete",
+        names,
+    )
+
+
+def _references(
+    items: ItemSet, protocol: Protocol, path: Path, data: Path, workers: int, console: Console
+) -> tuple[dict[str, ScoredVideo], Excluded]:
+    """Return the real videos that can be scored, by id, and the others by class of problem.
+
+    They stay where they are; what is known of them is kept beside the runs of the protocol, so that the next model's
+    evaluation need not decode them again. Nothing is written into the data folder.
+    """
+    home = _reference_home(path)
+    sources = [Source(name, file) for name, file in items.references.items()]
+    index_videos(sources, home, root=data, place="in-place", workers=workers, console=console, title="references")
+    index = Index(home)
+    excluded = failing(problems(index, Needs.of_references(protocol)))
+    skipped = {name for names in excluded.values() for name in names}
+    clusters = {item.reference_id: item.cluster for item in items.items if item.reference_id}
+    return {
+        row.name: _scored(row, clusters[row.name], index.resolve(row, data.absolute(), "in-place"))
+        for row in index.rows()
+        if row.name not in skipped
+    }, excluded
+
+
+def _reference_home(path: Path) -> Path:
+    return path.parent / ".references"
+
+
+def _reference_rows(path: Path, references: Mapping[str, ScoredVideo]) -> list[Row]:
+    return [row for row in Index(_reference_home(path)).rows() if row.name in references]
+
+
+def _samples(run: Run, rows: Mapping[str, Row], excluded: Excluded, items: ItemSet) -> list[Sample]:
+    """Return the samples that are scored, in the order of the items."""
+    skipped = {name for names in excluded.values() for name in names}
+    by_id = {item.item_id: item for item in items.items}
+    facts, samples = run.index.facts, []
+    base = Path(facts.root) if facts.place == "in-place" else run.folder
+    for name, row in rows.items():
+        if name not in skipped:
+            item = by_id[name.rpartition("-s")[0]]
+            samples.append(Sample(_scored(row, item.cluster, Index.resolve(row, base, facts.place)), item))
+    return samples
+
+
+def _scored(row: Row, cluster: str, path: Path) -> ScoredVideo:
+    return ScoredVideo(
+        name=row.name,
+        cluster=cluster,
+        path=path,
+        file_sha256=row.file_sha256,
+        rgb_sha256=row.rgb_sha256,
+        num_frames=row.frames,
+        seconds=row.duration,
+    )
+
+
+def _describe(rows: Sequence[Row]) -> VideoSetPart:
+    def count(values: Iterator[str]) -> dict[str, int]:
+        return dict(sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0])))
+
+    return VideoSetPart(
+        num_videos=len(rows),
+        num_frames=count(str(row.frames) for row in rows),
+        sizes=count(f"{row.width}x{row.height}" for row in rows),
+        fps=count(f"{row.fps:.4g}" for row in rows),
+        digest=digest_of([[row.name, row.rgb_sha256] for row in rows]),
+    )
+
+
+def _notes_on_length(protocol: Protocol, rows: Sequence[Row]) -> list[str]:
+    """Say where a random choice of frames is none: a video of exactly as many frames gives all of them."""
+    notes = []
+    for metric in protocol.metrics:
+        wanted = metric.frames.frames
+        if wanted is None or not metric.frames.sampling.startswith("random"):
+            continue
+        exact = sum(row.frames == wanted for row in rows)
+        if exact:
+            notes.append(
+                f"{exact} of {len(rows)} samples have exactly {wanted} frames, so {metric.id} sees all of them: its"
+                " frames span a whole short video here and a part of a longer one in other runs"
+            )
+    return notes
+
+
+def _cpu_seconds() -> float:
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in usage)
+
+
+def _peak_memory() -> int:
+    """Return the largest resident size that this process or any of its workers had, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

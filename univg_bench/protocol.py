@@ -1,0 +1,255 @@
+"""Protocol files: the frozen conditions of a number. Here is what a file may say; `protocol_files.py` reads it.
+
+A protocol says which items there are, what a model gets for each, what it is to make, how the results are measured and
+which columns a table shows. Whatever can change a number stands here and in the digest; flags only say where and how
+fast. Models are immutable, unknown keys are errors, and nothing is converted: "16" is not a number.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr
+
+from univg_bench.canonical import digest_of
+from univg_bench.protocol_fields import Count, Id, InnerPath, Line, Pattern, Policy, Scalar, Strict
+from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES, ClipsimRecipe, FvdRecipe
+
+# ------------------------------------------------------------------------------------------------------- data sets
+
+
+class Select(Strict):
+    """A part of a data set chosen by rule: by hashes, never by a random generator, so it is the same everywhere."""
+
+    captions_per_video: Literal["all"] | Count = Field(default="all", description="`all`, or how many `rule` picks")
+    videos: Literal["all"] | Count = Field(default="all", description="`all`, or how many videos `rule` picks")
+    rule: Literal["hash_min"] | None = Field(
+        default=None,
+        description='hash_min: the captions with the smallest sha256("salt|video_id|caption_id"), the videos with the '
+        'smallest sha256("salt|video_id")',
+    )
+    salt: Line | None = Field(default=None, description="of `rule`; another salt is another choice")
+    first: Count | None = Field(default=None, description="of these, only the first, in the order of the data set")
+
+
+class ExpectMsrvtt(Strict):
+    """What a complete copy of the data holds."""
+
+    videos: Count = Field(description="videos of the split; another count is an error")
+    captions: Count | None = Field(default=None, description="nominal; another count is noted, not refused")
+
+
+class MsrvttData(Strict):
+    """MSR-VTT, from the annotation files in circulation (docs/datasets.md)."""
+
+    source: Literal["msrvtt"]
+    split: Literal["test", "train", "validate", "jsfusion-1k-a", "jsfusion-train-9k"] = Field(
+        default="test",
+        description="`test`: video7010 .. video9999; jsfusion: of retrieval papers",
+    )
+    select: Select = Field(default_factory=lambda: Select(), description="all captions of all videos by default")
+    expect: ExpectMsrvtt
+
+
+class ExpectFolder(Strict):
+    """What the folder holds; another count is an error."""
+
+    items: Count
+    references: int | None = Field(default=None, ge=0)
+
+
+class FolderData(Strict):
+    """Prompts in a file and videos in a folder; one item per row, ids are text."""
+
+    source: Literal["folder"]
+    prompts: InnerPath = Field(description=".csv or .jsonl with the columns below, or .txt with one prompt per line")
+    id_column: Line = "item_id"
+    prompt_column: Line = "prompt"
+    cluster_column: Line | None = Field(default=None, description="intervals resample clusters")
+    references: Pattern | None = Field(default=None, description="the real video of an item, if there is one")
+    images: Pattern | None = Field(default=None, description="the condition image of an item")
+    expect: ExpectFolder
+
+
+class MovingShapesData(Strict):
+    """The procedural video world of this project; `univg-bench prepare moving-shapes` renders its references."""
+
+    source: Literal["moving-shapes"]
+    split: Id = Field(description="name of an independent series of scenes")
+    count: Count = Field(description="the scenes 0 .. count-1 of the split")
+    height: Literal[32, 72]
+    width: Literal[56, 128]
+    rendering: int = Field(default=0, ge=0, description="which video of each caption is the reference")
+
+
+Data = Annotated[MsrvttData | FolderData | MovingShapesData, Field(discriminator="source")]
+
+# ------------------------------------------------------------------------------------------ what a model gets and makes
+
+
+class ReferenceFrame(Strict):
+    """The condition image is a frame of the real video."""
+
+    source: Literal["reference"]
+    frame: int = Field(default=0, ge=0)
+
+
+class GivenImages(Strict):
+    """The condition images come from a folder that is named at run time; their SHA-256 go into the record."""
+
+    source: Literal["folder"]
+    pattern: Pattern = Field(description="file name of an item's image")
+    made_by: Line = Field(description="what made them, e.g. the text-to-image model; numbers depend on it")
+
+
+class DataImages(Strict):
+    """The condition images lie in the data set (`data.images`)."""
+
+    source: Literal["data"]
+
+
+Image = Annotated[ReferenceFrame | GivenImages | DataImages, Field(discriminator="source")]
+
+
+class Conditions(Strict):
+    """What a model is given for an item."""
+
+    text: bool
+    image: Image | None = None
+
+
+class Generation(Strict):
+    """What a model is asked to make; null means: as the model likes."""
+
+    num_frames: Count | None = None
+    fps: float | None = Field(default=None, gt=0)
+    height: Count | None = None
+    width: Count | None = None
+    samples_per_item: Count = 1
+    fixed: tuple[Line, ...] = Field(default=(), description="fields above, or params, that samples must keep")
+    params: dict[Line, Scalar] = Field(default_factory=dict, description="settings of the paper, handed to the model")
+
+
+# --------------------------------------------------------------------------------------------------------- metrics
+
+
+class Repeats(Strict):
+    """The metric is the mean over `count` disjoint runs of `size` consecutive items of its selection."""
+
+    count: Count
+    size: Count
+
+
+class _Metric(Strict):
+    id: Id = Field(description="what tables and records call it; unique in the file")
+    recipe: str = Field(description="how it is computed, by name (univg_bench.recipes)")
+    weights: str = Field(
+        description="of the network: a name of `univg-bench weights list`, or sha256: and 64 hex digits"
+    )
+    frames: Policy = Field(description="of the generated videos")
+    select: Select | None = Field(default=None, description="its items; null: all of the protocol")
+
+
+class FvdMetric(_Metric):
+    """Fréchet video distance of the generated videos to the distinct reference videos."""
+
+    kind: Literal["fvd"]
+    reference_frames: Policy = Field(description="of the real videos")
+    reference_select: Select | None = Field(default=None, description="the real videos; null: those of the items")
+    repeats: Repeats | None = None
+
+
+class ClipsimMetric(_Metric):
+    """Mean cosine of frames with their caption."""
+
+    kind: Literal["clipsim"]
+    reference_frames: Policy | None = Field(default=None, description="of the real videos; null: no CLIPSIM of theirs")
+
+
+Metric = Annotated[FvdMetric | ClipsimMetric, Field(discriminator="kind")]
+
+
+class Intervals(Strict):
+    """Of the resampling behind every interval."""
+
+    replicates: Count = 1000
+    seed: int = Field(default=0, ge=0)
+
+
+class Column(Strict):
+    """A column of the table."""
+
+    label: Line
+    metric: Id
+    direction: Literal["higher", "lower"] = Field(description="which values are better")
+    digits: int = Field(ge=0, le=10, description="after the decimal point")
+
+
+# --------------------------------------------------------------------------------------------------------- the file
+
+
+class Protocol(Strict):
+    """The frozen conditions of a number: items, conditions, generation, metrics, table."""
+
+    format: Literal["univg-bench/protocol/1"] = Field(alias="schema", description="the form of this file")
+    id: Id = Field(description="what the file is called; with the version part of every seed")
+    version: Count = Field(description="raise it when the meaning changes")
+    title: Line = Field(description="one line for people; not part of the digest")
+    sources: tuple[Line, ...] = Field(default=(), description="where the choices come from; not part of the digest")
+    task: Literal["t2v", "i2v", "ti2v"]
+    freedom: Literal["high", "low"] = Field(
+        default="high",
+        description="low: the video follows the pixels of its image; high: its meaning",
+    )
+    data: Data
+    conditions: Conditions
+    generation: Generation
+    metrics: tuple[Metric, ...] = Field(min_length=1)
+    intervals: Intervals = Field(default_factory=lambda: Intervals())
+    table: tuple[Column, ...] = Field(min_length=1, description="what is shown; not part of the digest")
+
+    # where each value stands, "data.expect.videos" -> "x.yaml:7:31"; for errors that show only when data are there
+    _places: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def where(self, path: str) -> str:
+        """Return "file:line:column: " of a value, to start an error about it with; "" if no file is known."""
+        return f"{self._places[path]}: " if path in self._places else ""
+
+    @property
+    def name(self) -> str:
+        """The id and version as seeds, folders and tables write them: `msrvtt-t2v-2990@1`."""
+        return f"{self.id}@{self.version}"
+
+    def meaning(self, *, defaults: bool = False) -> dict[str, Any]:
+        """Return, as plain data, everything that can change a number; what is shown or cited is left out.
+
+        A recipe stands here with its digest, so that a protocol means something else when its recipe does. Fields at
+        their default are left out unless `defaults`: writing a default down changes nothing, and a new optional field
+        of a later version of this program leaves old digests alone. Therefore a default must never change.
+        """
+        shown = {"title", "sources", "table"}
+        plain = self.model_dump(mode="json", by_alias=True, exclude_defaults=not defaults, exclude=shown)
+        for metric, entry in zip(self.metrics, plain["metrics"], strict=True):
+            entry["recipe"] = {"name": metric.recipe, "digest": recipe_of(metric).digest}
+        plain["metrics"].sort(key=lambda entry: entry["id"])  # their order in the file moves no number
+        generation = plain["generation"]
+        if "fixed" in generation:
+            generation["fixed"] = sorted(generation["fixed"])
+        if "params" in generation:
+            generation["params"] = {name: _one_spelling(value) for name, value in generation["params"].items()}
+        return plain
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the meaning: not of comments, key order, title, sources, table or the way of `extends`."""
+        return digest_of(self.meaning())
+
+
+def recipe_of(metric: FvdMetric | ClipsimMetric) -> FvdRecipe | ClipsimRecipe:
+    """Return the recipe that the metric names."""
+    return FVD_RECIPES[metric.recipe] if isinstance(metric, FvdMetric) else CLIPSIM_RECIPES[metric.recipe]
+
+
+def _one_spelling(value: Scalar) -> Scalar:
+    # 50 and 50.0 are one setting
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,146 @@
+"""What must fit together in a protocol and no single field can say; each fault with the place it stands at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from univg_bench.features.weights import DEFAULT_WEIGHTS, KNOWN_WEIGHTS
+from univg_bench.protocol import (
+    ClipsimMetric,
+    DataImages,
+    FolderData,
+    FvdMetric,
+    Generation,
+    MovingShapesData,
+    MsrvttData,
+    Protocol,
+    ReferenceFrame,
+    Select,
+)
+from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES, FvdRecipe
+
+Place = tuple[str | int, ...]
+Fault = tuple[Place, str]  # where in the file, and a sentence without the place
+
+MIN_I3D_FRAMES = 9  # with fewer, I3D's last pool has nothing to pool (docs/findings.md 1)
+MOVING_SHAPES_SIZES = ((32, 56), (72, 128))
+
+
+def faults(protocol: Protocol) -> Iterator[Fault]:
+    """Yield everything in `protocol` that does not fit together."""
+    yield from _conditions(protocol)
+    yield from _data(protocol)
+    yield from _generation(protocol.generation)
+    seen: set[str] = set()
+    for index, metric in enumerate(protocol.metrics):
+        place: Place = ("metrics", index)
+        if metric.id in seen:
+            yield (*place, "id"), f"a second metric is called '{metric.id}'; give each its own id"
+        seen.add(metric.id)
+        yield from _metric(protocol, metric, place)
+    yield from _table(protocol)
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """Return "; did you mean 'x'?", or the list of known words when none is near."""
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"
+
+
+def _conditions(protocol: Protocol) -> Iterator[Fault]:
+    text, image = protocol.conditions.text, protocol.conditions.image
+    wanted = {"t2v": (True, False), "i2v": (False, True), "ti2v": (True, True)}[protocol.task]
+    if text != wanted[0]:
+        yield ("conditions", "text"), f"found text: {str(text).lower()}, but task {protocol.task} says otherwise"
+    if (image is not None) != wanted[1]:
+        expected = "an image" if wanted[1] else "image: null"
+        yield ("conditions", "image"), f"task {protocol.task} expects {expected} among its conditions"
+    if protocol.freedom == "low" and image is None:
+        yield ("freedom",), "found freedom: low without an image; a video can only follow an image that is given"
+    data = protocol.data
+    if isinstance(image, DataImages) and not (isinstance(data, FolderData) and data.images):
+        yield ("conditions", "image", "source"), "found source: data, but the data have no `images` pattern"
+    if isinstance(image, ReferenceFrame) and not _has_references(protocol):
+        yield ("conditions", "image", "source"), "found source: reference, but the data have no reference videos"
+
+
+def _data(protocol: Protocol) -> Iterator[Fault]:
+    data = protocol.data
+    if isinstance(data, MsrvttData):
+        yield from _select(data.select, ("data", "select"))
+    if isinstance(data, MovingShapesData) and (data.height, data.width) not in MOVING_SHAPES_SIZES:
+        yield ("data", "width"), f"found {data.height}x{data.width}, but Moving Shapes has 32x56 and 72x128"
+    if isinstance(data, FolderData) and (data.expect.references or 0) > data.expect.items:
+        yield ("data", "expect", "references"), f"found more references than items ({data.expect.items})"
+    if isinstance(data, FolderData) and data.expect.references and data.references is None:
+        yield ("data", "expect", "references"), "references are expected, but `data.references` does not say where"
+
+
+def _select(select: Select, place: Place) -> Iterator[Fault]:
+    chooses = select.captions_per_video != "all" or select.videos != "all"
+    for name in ("rule", "salt"):
+        if chooses and getattr(select, name) is None:
+            yield place, f"a choice of captions or videos needs `{name}`, e.g. rule: hash_min with a salt of your own"
+        if not chooses and getattr(select, name) is not None:
+            yield (*place, name), f"`{name}` chooses nothing while captions_per_video and videos are `all`; remove it"
+
+
+def _generation(generation: Generation) -> Iterator[Fault]:
+    fields = ["num_frames", "fps", "height", "width"]
+    for index, name in enumerate(generation.fixed):
+        place: Place = ("generation", "fixed", index)
+        if name in fields:
+            if getattr(generation, name) is None:
+                yield place, f"'{name}' cannot be fixed while generation.{name} is null"
+        elif name not in generation.params:
+            yield place, f"found '{name}'{suggest(name, fields + list(generation.params))}"
+
+
+def _metric(protocol: Protocol, metric: FvdMetric | ClipsimMetric, place: Place) -> Iterator[Fault]:
+    recipes = FVD_RECIPES if isinstance(metric, FvdMetric) else CLIPSIM_RECIPES
+    name = metric.recipe
+    recipe = recipes.get(name)
+    if recipe is None:
+        yield (*place, "recipe"), f"unknown {metric.kind} recipe '{name}'{suggest(name, list(recipes))}"
+    else:
+        fitting = _weights_of(recipe.network if isinstance(recipe, FvdRecipe) else recipe.model)
+        if metric.weights not in fitting and not re.fullmatch(r"sha256:[0-9a-f]{64}", metric.weights):
+            known = " or ".join([*fitting, "sha256: and 64 hex digits"])
+            yield (*place, "weights"), f"found weights '{metric.weights}', but recipe '{name}' computes with {known}"
+    if metric.select is not None:
+        yield from _select(metric.select, (*place, "select"))
+    if isinstance(metric, ClipsimMetric):
+        return
+    if not _has_references(protocol):
+        yield place, "an FVD compares with real videos, but the data have no `references`"
+    for name in ("frames", "reference_frames"):
+        policy = getattr(metric, name)
+        if policy.frames is not None and policy.frames < MIN_I3D_FRAMES:
+            yield (*place, name, "frames"), f"found {policy.frames} frames, expected at least {MIN_I3D_FRAMES} for I3D"
+    if metric.reference_select is not None:
+        yield from _select(metric.reference_select, (*place, "reference_select"))
+        if metric.reference_select.captions_per_video != "all" or metric.reference_select.first is not None:
+            yield (*place, "reference_select"), "real videos have no captions to choose; only `videos` fits here"
+
+
+def _weights_of(network: str) -> list[str]:
+    """Return the names of the weights that fit the network: another pair asks for a number that cannot exist."""
+    published = [known.name for known in KNOWN_WEIGHTS if known.name and known.architecture == network]
+    return list(dict.fromkeys([DEFAULT_WEIGHTS[network], *published]))
+
+
+def _table(protocol: Protocol) -> Iterator[Fault]:
+    kinds = {metric.id: metric.kind for metric in reversed(protocol.metrics)}  # of two with one id the first counts
+    better = {"fvd": "lower", "clipsim": "higher"}
+    for index, column in enumerate(protocol.table):
+        if column.metric not in kinds:
+            yield ("table", index, "metric"), f"found metric '{column.metric}'{suggest(column.metric, list(kinds))}"
+        elif column.direction != better[kinds[column.metric]]:
+            kind = kinds[column.metric]
+            yield ("table", index, "direction"), f"found {column.direction}, but of {kind} the {better[kind]} is better"
+
+
+def _has_references(protocol: Protocol) -> bool:
+    return not (isinstance(protocol.data, FolderData) and protocol.data.references is None)
