@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "table": ("univg_bench.commands.table:table", "Print measured rows beside published ones."),
     "weights": ("univg_bench.commands.weights:weights", "List, find and verify the weights that metrics need."),
     "ladder": ("univg_bench.commands.ladder:ladder", "Damage real videos in known ways, to see what a metric notices."),
+    "human": ("univg_bench.commands.human:human", "Plan human comparisons, analyse ratings, audit published ones."),
     "demo": ("univg_bench.commands.demo:demo", "Run the whole job on Moving Shapes; nothing is downloaded."),
 }
 

@@ -1,0 +1,150 @@
+"""Ratings on disk: CSV, Parquet and JSONL in and out; the ending of the name decides."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from univg_bench.errors import InputError
+from univg_bench.human.dimensions import UNIVG, Dimension
+from univg_bench.human.ratings import NUMBERS, TEXT, Ratings, validate
+
+
+def read_ratings(path: Path, *, dimensions: Sequence[Dimension] = UNIVG) -> Ratings:
+    """Return the validated ratings of a .csv, .parquet or .jsonl file.
+
+    Raises InputError for a file that is missing, unreadable, of another kind, or not valid (with row numbers).
+    """
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise InputError(f"cannot tell what {path} is; expected a name that ends in {', '.join(READERS)}")
+    reader, first_row = READERS[suffix]
+    return validate(read_table(path, reader), source=str(path), dimensions=dimensions, first_row=first_row)
+
+
+def read_table(path: Path, reader: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
+    """Return what `reader` makes of `path`; what the file system or Arrow objects to becomes a sentence."""
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    try:
+        return reader(path)
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read: {reason}") from error
+
+
+def read_csv_text(path: Path) -> pd.DataFrame:
+    """Return a CSV file; labels stay text (item `002` stays `002`), rows of another length are refused."""
+    with path.open(encoding="utf-8-sig") as file:
+        header = file.readline()
+    if not header.strip():
+        raise InputError(f"{path} is empty; expected a header and one row per rating")
+    # dictionary columns: a million ratings repeat a few thousand labels
+    names = pa_csv.open_csv(path).schema.names if "," in header else [header.strip()]
+    text = pa.dictionary(pa.int32(), pa.string())
+    convert = pa_csv.ConvertOptions(
+        column_types={n: pa.float64() if n in NUMBERS else text for n in names},
+        strings_can_be_null=True, null_values=[""],
+    )  # fmt: skip
+    parse = pa_csv.ParseOptions(newlines_in_values=True)
+    try:
+        table = pa_csv.read_csv(path, convert_options=convert, parse_options=parse)
+    except pa.ArrowInvalid as error:
+        if "conversion error" not in str(error):
+            raise
+        # a number that is none: read it as text, and the validation names its row
+        convert.column_types = dict.fromkeys(names, text)
+        table = pa_csv.read_csv(path, convert_options=convert, parse_options=parse)
+    return _to_pandas(table)
+
+
+def read_jsonl(path: Path) -> pd.DataFrame:
+    """Return a JSON Lines file: one object per line, blank lines are refused by their number."""
+    rows: list[dict[str, object]] = []
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(f"{path}, line {number}: not JSON ({error.msg})") from error
+            if not isinstance(row, dict):
+                raise InputError(f"{path}, line {number}: expected one object per line, found {type(row).__name__}")
+            rows.append(row)
+    if not rows:
+        raise InputError(f"{path} is empty; expected one object per line")
+    return pd.DataFrame(rows)
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    return _to_pandas(pa_parquet.read_table(path))
+
+
+# ending -> (reader, number that a person would give to the first rating)
+READERS: dict[str, tuple[Callable[[Path], pd.DataFrame], int]] = {
+    ".csv": (read_csv_text, 2),
+    ".parquet": (read_parquet, 1),
+    ".jsonl": (read_jsonl, 1),
+}
+
+
+def write_ratings(ratings: Ratings, dest: Path) -> None:
+    """Write `ratings` to a .csv, .parquet or .jsonl file, whole or not at all; read_ratings gives the same back.
+
+    Columns that say nothing (no answer, every row main, no repeats) are left out.
+    """
+    frame = pd.DataFrame({c: ratings.frame[c] for c in (*TEXT, *NUMBERS) if c in ratings.frame})
+    if (frame["kind"] == "main").all():
+        frame = frame.drop(columns="kind")
+    if (frame["repeat"] == 0).all():
+        frame = frame.drop(columns="repeat")
+    for column in frame.columns:
+        if isinstance(frame[column].dtype, pd.CategoricalDtype):
+            frame[column] = frame[column].astype(str).where(frame[column].notna(), None)
+    suffix = dest.suffix.lower()
+    if suffix == ".csv":
+        write_atomically(dest, frame.to_csv(index=False, lineterminator="\n").encode())
+    elif suffix == ".jsonl":
+        lines = (
+            json.dumps({k: v for k, v in row.items() if not _is_missing(v)}, ensure_ascii=False)
+            for row in frame.to_dict(orient="records")
+        )
+        write_atomically(dest, ("\n".join(lines) + "\n").encode())
+    elif suffix == ".parquet":
+        sink = pa.BufferOutputStream()
+        pa_parquet.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink)
+        write_atomically(dest, sink.getvalue().to_pybytes())
+    else:
+        raise InputError(f"cannot tell what {dest} shall be; give a name that ends in {', '.join(READERS)}")
+
+
+def write_atomically(dest: Path, content: bytes) -> None:
+    """Write `content` to `dest` so that no reader ever sees half of it."""
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=dest.parent, prefix=f".{dest.name}.", delete=False) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # a temporary file is private; give it what an ordinary new file would have had
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(dest)
+    except OSError as error:
+        raise InputError(f"cannot write {dest}: {error.strerror}") from error
+
+
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
