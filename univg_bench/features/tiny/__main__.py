@@ -72,13 +72,13 @@ def accuracy(count: int, split: str, i3d: Path | None, clip: Path | None, quiet:
     def track(indices: Sequence[int]) -> Iterable[int]:
         return tqdm(indices, leave=False, disable=True if quiet else None)
 
-    click.echo(f"Scenes 0 to {count - 1} of the split `{split}`; +- is the 95 % interval of each share.\n")
-    click.echo("tiny-i3d                 right            chance")
+    click.echo(f"Scenes 0 to {count - 1} of the split `{split}`; in brackets, the 95 % interval of each share.\n")
+    click.echo("tiny-i3d              right                    chance")
     for height, width in SIZES:
         click.echo(f"  {height}x{width}")
         for row in i3d_accuracies(count=count, split=split, height=height, width=width, weights=i3d, track=track):
             click.echo(_line(row))
-    click.echo("\ntiny-clip                right            chance")
+    click.echo("\ntiny-clip             right                    chance")
     for height, width in SIZES:
         scores = clip_scores(count=count, split=split, height=height, width=width, weights=clip, track=track)
         click.echo(
@@ -89,7 +89,8 @@ def accuracy(count: int, split: str, i3d: Path | None, clip: Path | None, quiet:
 
 
 def _line(row: Accuracy) -> str:
-    return f"    {row.name:18}  {row.value:.3f} +- {row.margin:.3f}   {row.chance:.3f}"
+    low, high = row.interval
+    return f"    {row.name:16}  {row.value:.3f} [{low:.3f}, {high:.3f}]   {row.chance:.3f}"
 
 
 if __name__ == "__main__":

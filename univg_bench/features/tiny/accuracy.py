@@ -34,9 +34,12 @@ class Accuracy:
     n: int
 
     @property
-    def margin(self) -> float:
-        """Half of the 95 % interval, normal approximation."""
-        return 1.96 * sqrt(self.value * (1 - self.value) / self.n)
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of Wilson, which stays honest near 0 and 1."""
+        z, p, n = 1.96, self.value, self.n
+        middle = p + z * z / (2 * n)
+        reach = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return (middle - reach) / (1 + z * z / n), (middle + reach) / (1 + z * z / n)
 
 
 def i3d_accuracies(
