@@ -31,8 +31,10 @@ format: .venv/installed ## put all files into the common format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/installed ## cost per clip of decoding, I3D and CLIP, into benchmarks/results/
+bench: .venv/installed ## cost per clip of decoding, I3D and CLIP, memory per worker, a million ratings
 	$(BIN)/python -m benchmarks.features
+	$(BIN)/python -m benchmarks.worker_memory
+	$(BIN)/python -m benchmarks.human_million
 
 schemas: .venv/installed ## write the JSON schemas of protocol and result files again
 	$(BIN)/univg-bench protocol schema --dest protocols/protocol.schema.json

@@ -1,13 +1,12 @@
 """Peak memory of one worker process per extractor, for `univg-bench doctor` and for choosing --workers.
 
-`python -m benchmarks.worker_memory` writes benchmarks/results/worker_memory.json. Each extractor runs in a process of its
-own over four clips of 24 frames 720x1280 (what UniVG generates), with random weights of the published sizes.
+`python -m benchmarks.worker_memory` writes benchmarks/results/worker_memory.json. Each extractor runs in a process of
+its own over four clips of 24 frames 720x1280 (what UniVG generates), with random weights of the published sizes.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,8 +21,8 @@ def main() -> None:
     from univg_bench.environment import describe_environment
 
     with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder))
-        peaks = {kind: peak_mib(kind, folder) for kind in KINDS}
+        child("prepare", folder)
+        peaks = {kind: int(child(kind, folder)) for kind in KINDS}
     record = {
         "what": "peak resident MiB of one worker process, 4 clips of 24 frames 720x1280, 1 thread, float32",
         "environment": describe_environment("cpu"),
@@ -34,10 +33,10 @@ def main() -> None:
         print(f"{kind:<12} {peak:>6} MiB")
 
 
-def peak_mib(kind: str, folder: str) -> int:
-    """Return the peak of a child process that does the work of `kind`."""
-    command = [sys.executable, "-m", "benchmarks.worker_memory", kind, folder]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def child(deed: str, folder: str) -> str:
+    """Return what a fresh process prints that prepares, or does the work of one kind."""
+    command = [sys.executable, "-m", "benchmarks.worker_memory", deed, folder]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def prepare(folder: Path) -> None:
@@ -69,7 +68,9 @@ def work(kind: str, folder: Path) -> None:
         for clip in range(4):
             for extract in extractors:
                 extract(read_frames(folder / f"{clip}.mp4", range(24)))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    # not ru_maxrss: on Linux that of a new process starts at the size of the process that made it
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(int(status["VmHWM"].split()[0]) // 1024)
 
 
 def load(kind: str, folder: Path):  # type: ignore[no-untyped-def]  # extractors of two kinds, called alike
@@ -88,4 +89,9 @@ def load(kind: str, folder: Path):  # type: ignore[no-untyped-def]  # extractors
 
 
 if __name__ == "__main__":
-    main() if len(sys.argv) == 1 else work(sys.argv[1], Path(sys.argv[2]))
+    if len(sys.argv) == 1:
+        main()
+    elif sys.argv[1] == "prepare":
+        prepare(Path(sys.argv[2]))
+    else:
+        work(sys.argv[1], Path(sys.argv[2]))

@@ -94,8 +94,10 @@ def run(arguments: list[str]) -> int:
     except UnivgError as error:
         items = error.items if isinstance(error, SampleError) else {}
         return _report(str(error), error.exit_code, items, as_json)
-    except BrokenPipeError:
-        # `univg-bench table ... | head` closes our stdout early; that is no error of ours or theirs
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        # `univg-bench table ... | head` closes our stdout early, and click ends with 1; it is no error of anybody's
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

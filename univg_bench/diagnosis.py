@@ -20,9 +20,9 @@ from univg_bench.recipes import FvdRecipe
 
 GIB = 1 << 30
 
-# Peak resident memory of one worker process, measured by `make bench` (benchmarks/results/features.md), rounded up:
-# torch itself, the weights, the activations of one video.
-WORKER_MEMORY = {"i3d": 1.3 * GIB, "clip": 1.6 * GIB, "tiny": 0.8 * GIB}
+# Peak resident memory of one worker process on videos of 24 frames 720x1280, rounded up: `make bench` writes it to
+# benchmarks/results/worker_memory.json (1,183, 2,007 and 1,029 MiB; torch alone takes 597).
+WORKER_MEMORY = {"i3d": 1.2 * GIB, "clip": 2.0 * GIB, "tiny": 1.1 * GIB}
 
 # Bytes per pixel and frame of a stored lossless sample: 0.67 MB (clean) to 7.7 MB (noisy) were measured for 24 frames
 # of 320x576 with libx264rgb, qp 0.

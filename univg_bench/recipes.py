@@ -80,7 +80,7 @@ FVD_RECIPES: dict[str, FvdRecipe] = {
         FvdRecipe(
             name="univg", version=1, network="i3d", size=224, geometry="squash", kernel="bilinear", antialias=False,
             bn_eps=1e-3, ddof=1, dtype="float32",
-            source="geometry of StyleGAN-V's metric; batch norm and covariance of google-research/frechet_video_distance",
+            source="geometry of StyleGAN-V's metric; batch norm, covariance of google-research/frechet_video_distance",
         ),
         FvdRecipe(
             name="tiny", version=1, network="tiny-i3d", size=64, geometry="squash", kernel="bilinear", antialias=False,

@@ -17,7 +17,7 @@ from univg_bench.datasets.items import VIDEO_SUFFIXES
 from univg_bench.errors import InputError
 
 # The forms, best known first: 2016 is what the official split was published in; a form may be cut into several files.
-# Sources: docs/findings.md 15; CLIP4Clip's README; m-bain/frozen-in-time, data_loader/MSRVTT_dataset.py for MSR_VTT.json.
+# Sources: docs/findings.md 15; CLIP4Clip's README; m-bain/frozen-in-time, data_loader/MSRVTT_dataset.py (MSR_VTT.json).
 FORMS: dict[str, tuple[str, ...]] = {
     "2016": ("test_videodatainfo.json", "train_val_videodatainfo.json"),
     "CLIP4Clip": ("MSRVTT_data.json",),

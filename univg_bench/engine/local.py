@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for_end
 from typing import TypeVar
 
 from univg_bench.errors import InfrastructureError, InputError
@@ -41,7 +43,8 @@ def run_chunks(
         for index, chunk in enumerate(chunks):
             yield index, work(chunk)
         return
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context, initializer=_die_with_the_parent)
     try:
         ahead: dict[Future[Result], int] = {}
         todo = iter(enumerate(chunks))
@@ -61,3 +64,19 @@ def run_chunks(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _die_with_the_parent() -> None:
+    """Make this worker end at once when the process that started it is gone, however it went.
+
+    A worker whose parent was killed would finish its chunks and then sleep for ever; worse, it could still commit a
+    chunk of its old plan while the same command, started again, works on the new one.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only a worker process calls this"
+
+    def watch() -> None:
+        wait_for_end([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

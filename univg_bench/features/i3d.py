@@ -105,7 +105,7 @@ class I3D(nn.Module):
 
     width multiplies every channel count (multiples of 8, at least 8); 1.0 is the published network, which takes
     224x224 only. A narrower one takes any size and averages over whatever is left of it.
-    bn_eps is 1e-3 in the original and 1e-5 in some copies (docs/findings.md 2): it belongs to the recipe, not to the file.
+    bn_eps is 1e-3 in the original and 1e-5 in some copies (docs/findings.md 2): the recipe's matter, not the file's.
     """
 
     def __init__(self, num_classes: int = 400, width: float = 1.0, bn_eps: float = 1e-3, in_channels: int = 3) -> None:
