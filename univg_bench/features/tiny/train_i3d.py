@@ -2,7 +2,7 @@
 
 The shape covers a few per cent of the picture, and the network averages over all of it, so the attributes alone teach
 it slowly. Two linear probes, used in training only, read the same attributes from the features at the place where
-the world says that the shape is; they make the early layers see the shape, and are thrown away.
+the world says that the shape is. They are there to make the early layers see the shape, and are thrown away.
 """
 
 from __future__ import annotations
