@@ -26,7 +26,7 @@ from univg_bench.index import Source, index_videos
 from univg_bench.measure import Sample, measure, plan_metric
 from univg_bench.per_video import write_per_video
 from univg_bench.problems import FAILING, Needs, failing, problems, suspicious
-from univg_bench.protocol import Protocol, recipe_of
+from univg_bench.protocol import GivenImages, Protocol, recipe_of
 from univg_bench.records import Cost, ModelPart, ProtocolPart, Record, Status, VideoSetPart, save_record
 from univg_bench.samples import Index, Row, Run
 
@@ -84,7 +84,12 @@ def evaluate_run(
         protocol=ProtocolPart(
             id=protocol.id, version=protocol.version, digest=protocol.digest, title=protocol.title, task=protocol.task
         ),
-        model=ModelPart(name=run.facts.model, origin=run.facts.origin, source=run.facts.source),
+        model=ModelPart(
+            name=run.facts.model,
+            origin=run.facts.origin,
+            source=run.facts.source,
+            conditions_sha256=run.facts.conditions_digest or None,
+        ),
         status=Status(
             complete=not failing(found) and len(references) == num_references,
             expected=len(rows),
@@ -98,7 +103,11 @@ def evaluate_run(
         samples=_describe([rows[sample.video.name] for sample in samples]),
         references=_describe(_reference_rows(path, references)),
         metrics=[part for part, _ in measured],
-        notes=[*items.notes, *_notes_on_length(protocol, [rows[sample.video.name] for sample in samples])],
+        notes=[
+            *items.notes,
+            *_notes_on_length(protocol, [rows[sample.video.name] for sample in samples]),
+            *_notes_on_conditions(run, protocol),
+        ],
         cost=Cost(
             wall_seconds=time.perf_counter() - wall,
             cpu_seconds=_cpu_seconds() - cpu,
@@ -222,6 +231,13 @@ def _notes_on_length(protocol: Protocol, rows: Sequence[Row]) -> list[str]:
                 " frames span a whole short video here and a part of a longer one in other runs"
             )
     return notes
+
+
+def _notes_on_conditions(run: Run, protocol: Protocol) -> list[str]:
+    image = protocol.conditions.image
+    if not isinstance(image, GivenImages) or run.facts.conditions_digest:
+        return []
+    return [f"which condition images ({image.made_by}) were used is not recorded: they were not named with --images"]
 
 
 def _cpu_seconds() -> float:

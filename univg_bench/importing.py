@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from univg_bench.atomic import write_bytes
+from univg_bench.canonical import canonical_json, digest_of
 from univg_bench.console import Console
 from univg_bench.datasets import ItemSet
+from univg_bench.datasets.images import image_digests
 from univg_bench.datasets.items import name_some
 from univg_bench.errors import InputError, SampleError
 from univg_bench.index import Source, Tally, index_videos
@@ -71,6 +73,7 @@ def import_samples(
     """Bring the run of `model` under `protocol` up to date with the matched files, which lie in the folder `source`.
 
     data: the folder that the items came from; the run notes it, so that its evaluation finds the real videos too.
+    Items that have a condition image have its SHA-256 recorded: other images are other conditions.
 
     The run then holds exactly these files: a sample that an earlier import had, and this one has not, is missing.
     A video that fails is named and not stored; allow_missing marks the run, so that it can be evaluated as incomplete.
@@ -83,6 +86,7 @@ def import_samples(
         for item in items.items
         for k in range(protocol.generation.samples_per_item)
     }
+    conditions = image_digests(items)
     facts = RunFacts(
         protocol_id=protocol.id,
         protocol_version=protocol.version,
@@ -94,9 +98,12 @@ def import_samples(
         source=str(source.absolute()),
         data=str(data.absolute()),
         layout=matched.layout,
+        conditions_digest=digest_of(conditions) if conditions else "",
         allow_missing=allow_missing,
     )
     _refuse_another_run(folder, facts)
+    if conditions:
+        write_bytes(folder / "conditions.json", canonical_json(conditions) + b"\n")
     if not (folder / "run.json").is_file():
         _save(folder, protocol, replace(facts, allow_missing=False))
     tally = index_videos(

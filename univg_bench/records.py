@@ -39,6 +39,7 @@ class ModelPart(Part):
     name: str
     origin: str
     source: str
+    conditions_sha256: str | None = Field(description="over the condition images named at import; null: none were")
 
 
 class Status(Part):

@@ -3,6 +3,7 @@
 A run lies in `<runs>/<protocol>@<version>/<model>/`:
 
     run.json                    whose samples these are, under which protocol
+    conditions.json             SHA-256 of each item's condition image, where the images were named
     protocol.json               the protocol itself, so that the folder speaks for itself
     index.json                  how the files are placed, how many rows there are, whether the last import ended
     manifest/00000.jsonl ...    one row per sample, 16 rows a part, in the order of the items
@@ -156,8 +157,9 @@ class RunFacts:
     """The content of run.json. What says whose samples these are comes first; an import of others is refused.
 
     origin: `import`, or how else the samples came here. source: the folder or program. data: the folder of the
-    protocol's data. layout: how files were matched
-    to items. allow_missing: the user said that failing samples may be absent, so results are incomplete.
+    protocol's data. layout: how files were matched to items. conditions_digest: SHA-256 over conditions.json, empty
+    when no condition images were named. allow_missing: the user said that failing samples may be absent, so results
+    are incomplete.
     """
 
     protocol_id: str
@@ -170,6 +172,7 @@ class RunFacts:
     source: str
     data: str
     layout: str
+    conditions_digest: str
     allow_missing: bool
 
 

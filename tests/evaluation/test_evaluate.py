@@ -180,3 +180,29 @@ def test_the_table_of_evaluated_runs_shows_their_numbers(evaluated: Path, capsys
     assert "| measured " in text
     assert "UniVG-LG (T+I)" in text
     assert f"{load_record(evaluated).metric('clipsim').value:.3f}" in text
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_condition_images_are_recorded_or_their_absence_is_said(study: Study, tmp_path: Path, named: bool) -> None:
+    protocol = tmp_path / "imaged.yaml"
+    protocol.write_text(
+        study.protocol.read_text().replace("id: eight", "id: imaged")
+        + "task: ti2v\nconditions: {text: true, image: {source: folder, pattern: '{item_id}.png', made_by: SDXL 1.0}}\n"
+    )
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(8):
+        (images / f"test-{number:05d}.png").write_bytes(b"image %d" % number)
+    imaged = study._replace(protocol=protocol)
+    assert imaged.import_into(tmp_path, *(["--images", str(images)] if named else [])) == 0
+    path = tmp_path / "imaged@1" / "model"
+    assert run(["-q", "evaluate", str(path), "--workers", "1"]) == 0
+    record = load_record(path)
+    assert (record.model.conditions_sha256 is not None) == named
+    assert any("which condition images (SDXL 1.0) were used is not recorded" in note for note in record.notes) != named
+    if named:
+        before = record.model.conditions_sha256
+        (images / "test-00003.png").write_bytes(b"another image")
+        assert imaged.import_into(tmp_path, "--images", str(images)) == 0
+        assert run(["-q", "evaluate", str(path), "--workers", "1"]) == 0
+        assert load_record(path).model.conditions_sha256 != before

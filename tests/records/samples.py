@@ -32,7 +32,7 @@ def record_of(protocol: Protocol, *, name: str = "model", scored: int = 64) -> R
                 "id": protocol.id, "version": protocol.version, "digest": protocol.digest, "title": protocol.title,
                 "task": protocol.task,
             },
-            "model": {"name": name, "origin": "import", "source": "folder"},
+            "model": {"name": name, "origin": "import", "source": "folder", "conditions_sha256": None},
             "status": {
                 "complete": scored == 64, "expected": 64, "scored": scored, "excluded": {}, "suspicious": {},
                 "references_expected": 64, "references_scored": 64, "references_excluded": {},

@@ -19,6 +19,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--from", "source", required=True, type=_PATH, help="The folder with the videos.")
 @data_option
 @click.option("--dest", type=_PATH, default=Path("runs"), show_default=True, help="The folder of all runs.")
+@click.option("--images", type=_PATH, help="The folder of condition images, where the protocol says they are given.")
 @click.option("--pattern", help='Where the file of an item lies, e.g. "{item_id}/{k}.mp4".  [default: {item_id}.*]')
 @click.option("--map", "table", type=_PATH, help="A CSV file with the columns item_id, path and perhaps k.")
 @click.option("--layout", type=click.Choice(["vbench", "evalcrafter"]), help="{prompt}-{k}.mp4, or 0000.mp4 ...")
@@ -39,6 +40,7 @@ def import_(
     source: Path,
     data: Path | None,
     dest: Path,
+    images: Path | None,
     pattern: str | None,
     table: Path | None,
     layout: str | None,
@@ -61,7 +63,7 @@ def import_(
     loaded = load_protocol(protocol)
     if data is None:
         raise InputError(f"found no --data (nor $UNIVG_DATA); name the folder that holds the prompts of {loaded.name}")
-    items = load_items(loaded, data, references=False)
+    items = load_items(loaded, data, references=False, images=images)
     for note in items.notes:
         console.note(f"note: {note}")
     matched = match_files(
