@@ -210,3 +210,10 @@ def test_a_report_on_real_ratings_says_who_it_speaks_for(fetv, tmp_path: Path):
     assert "Too few annotators to generalise" in text
     assert text.count('<th scope="row">cogvideo vs zeroscope</th>') >= 1
     assert "1,188 ratings, 3 annotators, 22 items, 6 comparisons, 3 dimensions" in text
+
+
+def test_adjusted_and_plain_p_values_stand_side_by_side(analysis):
+    header, row = counts_table(analysis.rates).header, counts_table(analysis.rates).rows[0]
+    rate = analysis.rates[0]
+    assert row[header.index("p two-way")] == p_text(rate.p_two_way)
+    assert row[header.index("p two-way, Holm")] == p_text(rate.p_two_way_holm)

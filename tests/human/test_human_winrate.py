@@ -309,3 +309,34 @@ def test_comparisons_and_dimensions_come_in_table_order():
 def test_without_a_main_rating_there_is_no_win_rate():
     raw = rows("GS").assign(kind="practice")
     assert win_rates(validate(raw, source="t")) == []
+
+
+def test_what_only_rounding_leaves_of_a_variance_is_no_certainty():
+    # both items have the mean -1/6 and V_annotator = V_naive: in floats V is 1e-17
+    rate = one(ratings("SBGSBS", "SSSBSS"))
+    assert (rate.interval, rate.undefined, rate.mark()) == (None, SAME_MEANS, "")
+    assert rate.p_two_way == 0.5
+
+
+def test_one_item_with_many_annotators_has_words_and_no_nan():
+    rate = one(ratings("GGGBGGSG"))
+    assert (rate.interval, rate.undefined, rate.p_two_way, rate.mark()) == (None, ONE_ITEM, None, "")
+    assert scope([rate]) == []
+
+
+def test_a_mark_never_stands_on_the_other_sign():
+    # three items that four people answered B, eleven that one person answered G: items say +, votes say -
+    rate = one(ratings(*["BBBB"] * 3, *["G"] * 11))
+    assert rate.win_rate < 0 < rate.item_mean
+    assert rate.p < 0.05
+    assert rate.interval[0] < 0 < rate.interval[1]
+    assert rate.mark() == ""
+    assert replace(rate, num_annotators=6).mark() == ""
+    # the same sign, but the interval that is printed holds 0
+    assert replace(rate, G=20).mark() == ""
+    assert replace(rate, G=20, interval=(0.1, 0.5)).mark() == "°"
+
+
+def test_the_win_ratio_stands_beside_the_win_rate():
+    rate = one(ratings("GGSB", "GSSB"))
+    assert rate.win_ratio == pytest.approx((rate.G + rate.S / 2) / rate.n)

@@ -135,7 +135,10 @@ def winrate(
         console.say(sentence)
     if out:
         write_atomically(out, rates_csv(analysis.rates, level=plan.level).encode())
-    rates = [{**asdict(r), "win_rate": r.win_rate, "mark": r.mark(plan.level)} for r in analysis.rates]
+    rates = [
+        {**asdict(r), "win_rate": r.win_rate, "win_ratio": r.win_ratio, "mark": r.mark(plan.level)}
+        for r in analysis.rates
+    ]
     console.finish({"rates": rates, "sentences": analysis.sentences(), "plan": plan.digest})
 
 

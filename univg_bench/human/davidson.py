@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
+from univg_bench.human.clusters import NOISE
 from univg_bench.human.ratings import Ratings, combine
 from univg_bench.human.winrate import MIN_ANNOTATORS
 
@@ -25,19 +26,20 @@ MAX_STEPS = 100
 
 @dataclass(frozen=True)
 class Strength:
-    """Strength of a method (log scale, all add up to 0) with its standard error and interval."""
+    """Strength of a method (log scale, all add up to 0); standard_error and interval are None where there are none."""
 
     method: str
     theta: float
-    standard_error: float
-    interval: tuple[float, float]
+    standard_error: float | None
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
 class Davidson:
     """A fit on one dimension. nu: tie parameter, 0 without ties. delta: side term, None where it was not fitted.
 
-    undefined: why there is no fit, or empty; then strengths is empty.
+    undefined: why there is no fit, or empty; then strengths is empty. no_interval: why strengths stand without
+    intervals, or empty.
     """
 
     dimension: str
@@ -48,14 +50,7 @@ class Davidson:
     log_likelihood: float
     df: int
     undefined: str = ""
-
-    def probabilities(self, a: str, b: str) -> tuple[float, float, float]:
-        """Return P(a better), P(same), P(b better) for videos shown without a side effect."""
-        theta = {s.method: s.theta for s in self.strengths}
-        d = theta[a] - theta[b]
-        parts = np.array([np.exp(d / 2), self.nu, np.exp(-d / 2)])
-        G, S, B = (parts / parts.sum()).tolist()
-        return G, S, B
+    no_interval: str = ""
 
 
 def fit(ratings: Ratings, dimension: str, *, side: bool = False, level: float = 0.95) -> Davidson:
@@ -107,12 +102,18 @@ def fit(ratings: Ratings, dimension: str, *, side: bool = False, level: float = 
     if side:
         report[-1, k] = 1
     values = report[:, : len(beta)] @ beta
-    errors = np.sqrt(_sandwich(gradient, information, item, annotator, report, two_way=generalises))
-    intervals = [(float(v - t * e), float(v + t * e)) for v, e in zip(values, errors, strict=True)]
-    strengths = tuple(Strength(m, float(values[i]), float(errors[i]), intervals[i]) for i, m in enumerate(methods))
+    found = _sandwich(gradient, information, item, annotator, report, two_way=generalises)
+    errors = [None if variance == 0 else float(variance**0.5) for variance in found]
+    intervals = [
+        None if e is None else (float(v - t * e), float(v + t * e)) for v, e in zip(values, errors, strict=True)
+    ]
+    strengths = tuple(Strength(m, float(values[i]), errors[i], intervals[i]) for i, m in enumerate(methods))
+    no_interval = ""
+    if None in errors:
+        no_interval = "one item only" if len(np.unique(item)) < 2 else "all items say exactly the same"
     delta, delta_interval = (float(values[-1]), intervals[-1]) if side else (None, None)
     nu = float(np.exp(log_nu)) if has_ties else 0.0
-    return Davidson(dimension, strengths, nu, delta, delta_interval, value, df)
+    return Davidson(dimension, strengths, nu, delta, delta_interval, value, df, no_interval=no_interval)
 
 
 def _newton(x: np.ndarray, counts: np.ndarray, has_ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -173,7 +174,10 @@ def _sandwich(
     *,
     two_way: bool,
 ) -> np.ndarray:
-    """Return the cluster-robust variances of `report @ parameters` (Cameron, Gelbach & Miller 2011, eq. 2.13)."""
+    """Return the cluster-robust variances of `report @ parameters` (Cameron, Gelbach & Miller 2011, eq. 2.13).
+
+    0 stands for none: one item, or items that say exactly the same, leave nothing to estimate a variance from.
+    """
     influence = gradient @ np.linalg.solve(information, report.T)  # (N, reported)
 
     def clustered(codes: np.ndarray) -> np.ndarray:
@@ -182,13 +186,13 @@ def _sandwich(
         result: np.ndarray = (sums**2).sum(axis=1) * (len(groups) / max(len(groups) - 1, 1))
         return result
 
+    if len(np.unique(item)) < 2:
+        return np.zeros(report.shape[0])
     by_item = clustered(item)
-    if not two_way:
-        return by_item
-    both = by_item + clustered(annotator) - clustered(combine([item, annotator]))
-    # as for win rates: never less uncertain than by item alone
-    larger: np.ndarray = np.maximum(both, by_item)
-    return larger
+    both = by_item + clustered(annotator) - clustered(combine([item, annotator])) if two_way else by_item
+    # as for win rates: never less uncertain than by item alone, and what only rounding left is 0
+    larger = np.maximum(both, by_item)
+    return np.where(larger > NOISE * (influence**2).sum(axis=0), larger, 0.0)
 
 
 def _no_maximum(x: np.ndarray, counts: np.ndarray, has_ties: bool) -> str:

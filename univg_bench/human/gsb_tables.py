@@ -131,16 +131,18 @@ def table2(
 def counts_table(rates: Sequence[WinRate], *, level: float = 0.95) -> Table:
     """Return one row per comparison and dimension with counts, three intervals and p values."""
     header = (
-        "comparison", "dimension", "n", "G", "S", "B", "ties", "items", "annotators", "win rate",
-        f"{level:.0%} interval", "pigeonhole bootstrap", "naive (too narrow)", "p items", "p Holm", "p two-way", "mark",
+        "comparison", "dimension", "n", "G", "S", "B", "ties", "items", "annotators", "win rate", "win ratio",
+        f"{level:.0%} interval", "pigeonhole bootstrap", "naive (too narrow)", "p items", "p items, Holm",
+        "p two-way", "p two-way, Holm", "mark",
     )  # fmt: skip
     rows = tuple(
         (
             comparison_label((r.method, r.other), rates), r.dimension + (" (primary)" if r.primary else ""),
             str(r.n), str(r.G), str(r.S), str(r.B), f"{r.tie_share:.1%}", str(r.num_items), str(r.num_annotators),
-            percent(r.win_rate), interval_text(r.interval, r.undefined), interval_text(r.bootstrap, "-"),
+            percent(r.win_rate), f"{100 * r.win_ratio:.2f}", interval_text(r.interval, r.undefined),
+            interval_text(r.bootstrap, "-"),
             interval_text(r.naive, "-"), p_text(r.p), p_text(r.p_holm),
-            p_text(r.p_two_way if r.primary else r.p_two_way_holm), r.mark(level),
+            p_text(r.p_two_way), p_text(r.p_two_way_holm), r.mark(level),
         )
         for r in rates
     )  # fmt: skip
@@ -152,14 +154,22 @@ def rates_csv(rates: Sequence[WinRate], *, level: float = 0.95) -> str:
     out = io.StringIO()
     pairs = ("interval", "bootstrap", "naive")
     plain = [f.name for f in fields(WinRate) if f.name not in pairs]
-    header = [*plain, "win_rate", "tie_share", "mark", *(f"{p}_{end}" for p in pairs for end in ("low", "high"))]
+    header = [
+        *plain,
+        "win_rate",
+        "win_ratio",
+        "tie_share",
+        "mark",
+        *(f"{p}_{end}" for p in pairs for end in ("low", "high")),
+    ]
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
     for rate in rates:
         bounds = [value for p in pairs for value in (getattr(rate, p) or ("", ""))]
         values = [getattr(rate, name) for name in plain]
         writer.writerow(
-            ["" if v is None else v for v in values] + [rate.win_rate, rate.tie_share, rate.mark(level), *bounds]
+            ["" if v is None else v for v in values]
+            + [rate.win_rate, rate.win_ratio, rate.tie_share, rate.mark(level), *bounds]
         )
     return out.getvalue()
 
@@ -216,15 +226,18 @@ def strength_table(strengths: Sequence[Davidson]) -> Table:
         cells = [d.dimension]
         for m in methods:
             s = theta.get(m)
-            cells.append(f"{s.theta:+.2f} [{s.interval[0]:+.2f}, {s.interval[1]:+.2f}]" if s else "-")
+            span = f" [{s.interval[0]:+.2f}, {s.interval[1]:+.2f}]" if s and s.interval else ""
+            cells.append(f"{s.theta:+.2f}{span}" if s else "-")
         cells.append("-" if d.undefined else f"{d.nu:.2f}")
         side = d.delta_interval
-        cells.append(f"{d.delta:+.2f} [{side[0]:+.2f}, {side[1]:+.2f}]" if side else "-")
+        span = f" [{side[0]:+.2f}, {side[1]:+.2f}]" if side else ""
+        cells.append("-" if d.delta is None else f"{d.delta:+.2f}{span}")
         rows.append(tuple(cells))
     notes = [
         "Davidson's model on all pairs at once: log strengths, 0 on average; ties nu; side above 0 says that the left "
         "video gains.",
         *(f"{d.dimension}: {d.undefined}." for d in strengths if d.undefined),
+        *(f"{d.dimension}: no interval where none is printed: {d.no_interval}." for d in strengths if d.no_interval),
     ]
     return Table("Davidson strengths by dimension", ("dimension", *methods, "nu", "side"), tuple(rows), tuple(notes))
 

@@ -33,7 +33,7 @@ class SideBias:
         if self.share is None or self.p is None:
             return f"Side bias: {self.undefined}."
         span = f" [{self.interval[0]:.1%}, {self.interval[1]:.1%}]" if self.interval else ""
-        verdict = "differs from one half" if self.p < 1 - level else "does not differ from one half"
+        verdict = "differs from one half" if self.p < 1 - level else "is not shown to differ from one half"
         how = f"clustered by {self.num_annotators} annotators" if self.clustered else "binomial, one annotator only"
         return (
             f"Side bias: left was chosen in {self.share:.1%} of {self.left + self.right} answers that chose a "

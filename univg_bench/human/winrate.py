@@ -39,8 +39,9 @@ class WinRate:
     by item alone and holds for these annotators only. bootstrap: pigeonhole. naive: votes taken as independent, shown
     for comparison with papers and never used. p: t test on item means (holds for these annotators); p_holm: adjusted
     over the non-primary dimensions of the comparison. p_two_way, p_two_way_holm: the same from the default interval's
-    standard error, None where annotators are too few. p_naive: pooled sign test, paper style. undefined: why there is
-    no interval, or empty.
+    standard error, None where annotators are too few or there is one item. p_naive: pooled sign test, paper style.
+    undefined: why there is no interval, or empty. item_mean: mean of the items' mean votes, which p speaks of; other
+    than win_rate where items have unequal numbers of votes.
     """
 
     method: str
@@ -63,6 +64,7 @@ class WinRate:
     p_holm: float | None = None
     p_two_way_holm: float | None = None
     primary: bool = False
+    item_mean: float = 0.0
 
     @property
     def win_rate(self) -> float:
@@ -73,6 +75,11 @@ class WinRate:
         return self.S / self.n
 
     @property
+    def win_ratio(self) -> float:
+        """VBench's (G + S/2)/n of the same answers."""
+        return win_ratio(self.win_rate)
+
+    @property
     def generalises(self) -> bool:
         """Whether the interval speaks of annotators like these, or of these alone."""
         return self.num_annotators >= MIN_ANNOTATORS
@@ -80,12 +87,17 @@ class WinRate:
     def mark(self, level: float = 0.95) -> str:
         """Return `*` where other items and other annotators would agree, `°` where only this panel's answers are
         significant, else nothing. The primary dimension is tested as it is, the others after Holm's adjustment.
+
+        `°` is withheld where the test and the printed numbers do not tell one story: the mean of items has another sign
+        than the win rate, or the interval of these annotators holds 0 (both only where items have unequal numbers of
+        votes).
         """
         two_way = self.p_two_way if self.primary else self.p_two_way_holm
         if two_way is not None and two_way < 1 - level:
             return "*"
         p = self.p if self.p_holm is None else self.p_holm
-        return "°" if p < 1 - level else ""
+        holds_0 = not self.generalises and self.interval is not None and self.interval[0] <= 0 <= self.interval[1]
+        return "°" if p < 1 - level and self.item_mean * self.win_rate > 0 and not holds_0 else ""
 
 
 def win_ratio(gsb: float) -> float:
@@ -141,7 +153,7 @@ def win_rate(cell: Cell, *, level: float = 0.95, pigeonhole: Pigeonhole | None =
     p = item_test(votes)
     var = variances(votes)
     variance = var.two_way if generalises else var.item
-    if not generalises:
+    if not generalises or df < 1:
         p_two_way: float | None = None
     elif variance > 0:
         p_two_way = 2 * float(stats.t.sf(abs(votes.mean) / variance**0.5, df))
@@ -151,6 +163,7 @@ def win_rate(cell: Cell, *, level: float = 0.95, pigeonhole: Pigeonhole | None =
     rate = WinRate(
         cell.method, cell.other, cell.dimension, n, G, S, B, votes.num_items, num_annotators,
         interval=None, bootstrap=None, naive=None, df=df, p=p, p_two_way=p_two_way, p_naive=sign_test(G, B),
+        item_mean=float(votes.item_means().mean()),
     )  # fmt: skip
     if max(G, S, B) == n:
         return replace(rate, undefined=ALL_EQUAL)
@@ -215,7 +228,7 @@ def scope(rates: Sequence[WinRate], level: float = 0.95) -> list[str]:
     """Return sentences that say for whom the intervals speak."""
     sentences = []
     few = sorted({r.num_annotators for r in rates if not r.generalises})
-    many = sorted({(r.num_annotators, r.df) for r in rates if r.generalises})
+    many = sorted({(r.num_annotators, r.df) for r in rates if r.generalises and r.df >= 1})
     if few:
         who = " or ".join(map(str, few)) + (" annotator" if few == [1] else " annotators")
         sentences.append(
