@@ -239,3 +239,8 @@ def test_entry_points_of_the_group_are_looked_up_for_real():
     assert list(importlib.metadata.entry_points(group=group.APP_VERBS)) == list(
         group.entry_points(group=group.APP_VERBS)
     )
+
+
+def test_a_truth_given_twice_is_refused(tmp_path: Path, capsys):
+    assert run(["human", "simulate", str(tmp_path / "r.csv"), "--truth", "OL=.1,OL=.3"]) == 2
+    assert "OL stands twice" in capsys.readouterr().err

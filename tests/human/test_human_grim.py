@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from univg_bench.cli import run
 from univg_bench.human.grim import Counts, fits, nearest, parse_percent, recover_counts, recover_n
 from univg_bench.human.grim_audit import (
     PAPER_STATED_N,
@@ -82,10 +83,57 @@ def test_the_page_shows_the_table_that_the_code_prints(paper):
     for row in paper:
         half = f"{row.naive_half_width('OL'):.1f}"
         wider = f"{2.2**0.5 * row.naive_half_width('OL'):.1f}"
-        assert f"| {row.method} | {row.cells['OL']} | ± {half} | ± {wider} |" in page
-    small = sum(abs(float(v)) < row.naive_half_width(name) for row in paper for name, v in row.cells.items())
-    assert small == 18
+        general = f"{row.general_half_width('OL', num_items=131, num_annotators=6):.1f}"
+        assert f"| {row.method} | {row.cells['OL']} | ± {half} | ± {wider} | ± {general} |" in page
+    halves = [row.naive_half_width(name) for row in paper for name, v in row.cells.items()
+              if abs(float(v)) < row.naive_half_width(name)]  # fmt: skip
+    assert (len(halves), f"{min(halves):.1f}", f"{max(halves):.1f}") == (18, "5.8", "7.7")
     assert "Eighteen of the fifty cells" in page
+    assert "5.8 to 7.7" in page
+
+
+def test_the_page_calls_ahead_in_general_only_what_its_own_interval_holds_up(paper):
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    ahead = [
+        row.method for row in paper
+        if float(row.cells["OL"]) > row.general_half_width("OL", num_items=131, num_annotators=6)
+    ]  # fmt: skip
+    assert ahead == ["I2VGen-XL", "VideoCrafter1", "Pika beta"]
+    assert "clearly ahead of I2VGen-XL, VideoCrafter1 and Pika under every column" in page
+    assert "for SVD, that lead is shown for this panel only" in " ".join(page.split())
+
+
+def test_the_general_interval_is_the_formula_written_out(paper):
+    (svd,) = (row for row in paper if row.method == "SVD")
+    # votes 296 G, 172 S, 215 B; correlations .29 and .018 of the default design
+    v = 511 / 683 - (81 / 683) ** 2
+    expected = 100 * 2.5706 * (v * (0.2901 / 131 + (1 - 0.2901 - 0.0177) / 683 + 0.0177 / 6)) ** 0.5
+    assert svd.general_half_width("OL", num_items=131, num_annotators=6) == pytest.approx(expected, rel=2e-3)
+
+
+def test_a_row_that_fits_nothing_is_a_finding_and_the_others_go_on(tmp_path: Path, capsys):
+    (tmp_path / "t.csv").write_text("method,PS,OL\na,10.00,20.00\nb,33.33,66.67\n")
+    (tmp_path / "s.csv").write_text("method,better,same,worse\na,60,10,31\n")
+    assert run(["human", "grim", str(tmp_path / "t.csv"), "--shares", str(tmp_path / "s.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "none fits n = 10" in out
+    assert "| b | 3 |" in out
+
+
+def test_shares_are_read_by_the_names_of_their_columns(tmp_path: Path, capsys):
+    (tmp_path / "t.csv").write_text("method,PS,OL\na,10.00,20.00\n")
+    (tmp_path / "s.csv").write_text("method,worse,same,better\na,30,20,50\n")
+    assert run(["human", "grim", str(tmp_path / "t.csv"), "--shares", str(tmp_path / "s.csv")]) == 0
+    assert "5 / 2 / 3" in capsys.readouterr().out
+    (tmp_path / "s.csv").write_text("method,G,S,B\na,50,20,30\n")
+    assert run(["human", "grim", str(tmp_path / "t.csv"), "--shares", str(tmp_path / "s.csv")]) == 2
+    assert "has no column better, same, worse" in capsys.readouterr().err
+
+
+def test_the_table_prints_the_multiples():
+    (row,) = audit({"VideoCrafter1": paper_tables()[0]["VideoCrafter1"]}, max_n=2000)
+    table = audit_table([row])
+    assert table.rows[0][table.header.index("others up to 2,000")] == "1310, 1965"
 
 
 def test_the_shared_copy_of_the_paper_agrees():
@@ -152,10 +200,13 @@ def test_what_is_no_percentage_is_refused(refused):
         recover_n(["1.00"], max_n=1)
     with refused("expected three shares", "found 2"):
         recover_counts(["50", "50"], 10)
-    with refused("no whole numbers that add up to 10 round to"):
-        recover_counts(["33.33", "33.33", "33.33"], 10)
-    with refused("sets of whole numbers that add up to 663"):
-        recover_counts(["33", "33", "33"], 663)
+    with refused("has 30 decimals, expected at most 9"):
+        parse_percent("1." + "3" * 30)
+
+
+def test_counts_that_do_not_exist_or_are_not_the_only_ones_are_told_apart():
+    assert recover_counts(["33.33", "33.33", "33.33"], 10) == []
+    assert len(recover_counts(["33", "33", "33"], 663)) > 1
 
 
 def test_bad_tables_are_refused(tmp_path: Path, refused):
@@ -177,5 +228,19 @@ def test_bad_tables_are_refused(tmp_path: Path, refused):
         read_percent_table(path, ("OL",))
     path.write_text("method,RO/S,source\na,1.00,a paper\n")
     assert read_percent_table(path) == {"a": {"ROS": "1.00"}}
+    path.write_text("method,PS,OL\na,1.5,banana\n")
+    with refused("row 2, column OL: 'banana' is not a percentage"):
+        read_percent_table(path)
+    path.write_text("method,RO/S,ROS\na,1,2\n")
+    with refused("has the column ROS more than once"):
+        read_percent_table(path)
+    path.write_text("method,PS\na,\n")
+    with refused("row 2: 'a' has no percentage"):
+        read_percent_table(path)
+    path.write_bytes(b"method,PS\n\xff,1\n")
+    with refused("cannot be read as CSV in UTF-8"):
+        read_percent_table(path)
+    with refused("a has 2 of the three shares"):
+        audit({"a": {"PS": "1.00"}}, {"a": {"better": "1", "same": "1"}})
     with refused("shares are given for b"):
         audit({"a": {"PS": "1.00"}}, {"b": {"better": "1", "same": "1", "worse": "98"}})

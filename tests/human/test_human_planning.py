@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from univg_bench.human.power import annotators_needed, closed_form_power, items_needed, simulated_power
+from univg_bench.human.power import annotators_needed, closed_form_power, items_needed, mean_variances, simulated_power
 from univg_bench.human.simulate import CARELESS, Design, simulate_ratings, simulate_votes
 from univg_bench.human.winrate import cells
 
@@ -45,6 +45,25 @@ def test_items_needed_give_the_wanted_power():
     assert closed_form_power(enough).panel == pytest.approx(0.8, abs=0.01)
 
 
+@pytest.mark.parametrize(("m", "sigma_annotator"), [(6, 1.0), (2, 1.0), (3, 0.5)])
+def test_items_needed_and_power_use_one_variance(m, sigma_annotator):
+    design = Design(2, 6, m, 0.1, 0.2, 0.8, sigma_annotator)
+    rho, rho_annotator = design.shared_variance()
+    needed = items_needed(
+        0.1, tie_share=0.2, rho=rho, rho_annotator=rho_annotator, ratings_per_item=m, num_annotators=6
+    )
+    assert closed_form_power(replace(design, num_items=needed)).panel == pytest.approx(0.8, abs=0.01)
+
+
+def test_the_panels_variance_is_that_of_item_means_in_incomplete_designs():
+    design = Design(400, 8, 2, 0.1, 0.2, 0.5, 1.2)
+    rng = np.random.default_rng(0)
+    found = np.mean([simulate_votes(design, rng).item_means().var(ddof=1) / 400 for _ in range(300)])
+    v = 1 - 0.2 - 0.1**2
+    panel, _ = mean_variances(*design.shared_variance(), num_items=400, num_annotators=8, ratings_per_item=2)
+    assert found == pytest.approx(v * panel, rel=0.04)
+
+
 @pytest.mark.parametrize("annotators", [6, 12, 30])
 def test_formula_and_simulation_agree_on_general_power(annotators):
     design = Design(200, annotators, 3, 0.15, 0.2, 0.8, 0.2)
@@ -63,6 +82,8 @@ def test_the_formulas_variance_is_that_of_simulated_means():
     rho_item, rho_annotator = design.shared_variance()
     v = 1 - 0.2 - 0.2**2
     expected = v * (rho_item / 2 + rho_annotator / 5 + (1 - rho_item - rho_annotator) / 10)
+    _, general = mean_variances(rho_item, rho_annotator, num_items=2, num_annotators=5, ratings_per_item=5)
+    assert general * v == pytest.approx(expected)
     assert np.var(means) == pytest.approx(expected, rel=0.08)
     assert power_of(expected, design) == pytest.approx(closed_form_power(design).general)
 
@@ -145,8 +166,12 @@ def test_impossible_designs_are_refused(refused):
         Design(10, 6, 6, win_rate=0.8, tie_share=0.3)
     with refused("leave no room for both G and B"):
         Design(10, 6, 6, win_rate=float("nan"))
-    with refused("must be finite and cannot be negative"):
+    with refused("sigma_item is -1, expected 0 to 100"):
         Design(10, 6, 6, sigma_item=-1)
+    with refused("sigma_annotator is 1e+300, expected 0 to 100"):
+        Design(10, 6, 6, sigma_annotator=1e300)
+    with refused("left_bias is nan"):
+        simulate_ratings({"OL": 0.1}, design=Design(10, 6, 6), left_bias=float("nan"))
     with refused("unknown careless behaviour 'asleep'", ", ".join(CARELESS)):
         simulate_ratings({"OL": 0.1}, design=Design(10, 6, 6), careless=["asleep"])
     with refused("7 careless annotators, but the design has 6"):
@@ -156,6 +181,8 @@ def test_impossible_designs_are_refused(refused):
 def test_impossible_questions_about_power_are_refused(refused):
     with refused("a win rate of 0 is no difference"):
         items_needed(0, tie_share=0.2, rho=0.4, ratings_per_item=3)
+    with refused("would need more than 1e+12 items"):
+        items_needed(1e-200, tie_share=0.2, rho=0.4, ratings_per_item=3)
     with refused("leaves no room for both G and B"):
         items_needed(0.9, tie_share=0.2, rho=0.4, ratings_per_item=3)
     with refused("alpha is 1, expected a number between 0 and 1"):

@@ -72,8 +72,9 @@ def power(
         rho_item, rho_annotator = d.shared_variance()
         m = d.ratings_per_item
         needed = items_needed(
-            d.win_rate, tie_share=d.tie_share, rho=rho_item, ratings_per_item=m, alpha=alpha, power=wanted
-        )
+            d.win_rate, tie_share=d.tie_share, rho=rho_item, rho_annotator=rho_annotator, ratings_per_item=m,
+            num_annotators=d.num_annotators, alpha=alpha, power=wanted,
+        )  # fmt: skip
         people = annotators_needed(d, alpha=alpha, power=wanted)
         formula = closed_form_power(d, alpha=alpha)
         done = simulated_power(d, alpha=alpha, num_runs=runs, seed=seed) if runs else None
@@ -127,15 +128,17 @@ def simulate(
     sigma_item: float, sigma_annotator: float, careless: str, left_bias: float, gold: int, repeats: int, seed: int,
 ) -> None:  # fmt: skip
     """Write a ratings file of synthetic annotators whose true preferences are known."""
-    from univg_bench.human.dimensions import find_dimensions
+    from univg_bench.human.dimensions import ALIASES, find_dimensions
     from univg_bench.human.rating_files import write_ratings
     from univg_bench.human.simulate import Design, simulate_ratings
 
     rates: dict[str, float] = {}
     for part in truth.split(","):
         code, _, value = part.partition("=")
+        if ALIASES.get(code.strip(), code.strip()) in rates:
+            raise InputError(f"--truth: {code.strip()} stands twice in {truth!r}; give each dimension one rate")
         try:
-            rates[code.strip()] = float(value)
+            rates[ALIASES.get(code.strip(), code.strip())] = float(value)
         except ValueError as error:
             raise InputError(f"--truth: {part!r} is not CODE=RATE, such as OL=0.2") from error
     find_dimensions(rates)
@@ -169,6 +172,7 @@ def grim(
     """
     from univg_bench.human.grim_audit import (
         PAPER_STATED_N,
+        SHARES,
         audit,
         audit_files,
         audit_record,
@@ -183,7 +187,7 @@ def grim(
         table, three = paper_tables()
         stated_n = PAPER_STATED_N if stated_n is None else stated_n
     else:
-        table, three = read_percent_table(source), read_percent_table(shares) if shares else None
+        table, three = read_percent_table(source), read_percent_table(shares, SHARES) if shares else None
     rows = audit(table, three, stated_n=stated_n, max_n=max_n)
     console.say(audit_table(rows).markdown())
     if out:

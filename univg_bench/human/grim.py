@@ -19,6 +19,8 @@ from scipy import stats
 from univg_bench.errors import InputError
 
 MAX_N = 1000
+# more decimals are not printed anywhere, and products with n must fit into 64 bits
+MAX_DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def parse_percent(text: str) -> tuple[int, int]:
     if abs(number) > 100:
         raise InputError(f"{text!r} is beyond 100 percent; no win rate can be")
     decimals = max(-exponent, 0)
+    if decimals > MAX_DECIMALS:
+        raise InputError(f"{text!r} has {decimals} decimals, expected at most {MAX_DECIMALS}; write it as printed")
     return int(number.scaleb(decimals)), decimals
 
 
@@ -102,10 +106,10 @@ def recover_n(percents: Sequence[str], *, max_n: int = MAX_N) -> Fit:
     )  # fmt: skip
 
 
-def recover_counts(percents: Sequence[str], n: int) -> Counts:
-    """Return the G, S, B of three shares printed in percent, given n.
+def recover_counts(percents: Sequence[str], n: int) -> list[Counts]:
+    """Return every G, S, B with sum n that rounds to three shares printed in percent: none, one or several.
 
-    Raises InputError where no whole numbers that add up to n round to the three.
+    Raises InputError for shares that are not three.
     """
     if len(percents) != 3:
         raise InputError(f"expected three shares (better, same, worse), found {len(percents)}")
@@ -116,11 +120,7 @@ def recover_counts(percents: Sequence[str], n: int) -> Counts:
         # whole k with |unit k / n - value| <= 1/2
         low, high = -((n - 2 * value * n) // (2 * unit)), (n + 2 * value * n) // (2 * unit)
         ranges.append(range(max(low, 0), high + 1))
-    found = [(G, S, B) for G in ranges[0] for S in ranges[1] for B in ranges[2] if n == G + S + B]
-    if len(found) != 1:
-        many = "no whole numbers" if not found else f"{len(found)} sets of whole numbers"
-        raise InputError(f"{many} that add up to {n} round to {', '.join(percents)}")
-    return Counts(*found[0])
+    return [Counts(G, S, n - G - S) for G in ranges[0] for S in ranges[1] if n - G - S in ranges[2]]
 
 
 def nearest(percent: str, n: int) -> tuple[int, str]:

@@ -14,22 +14,59 @@ from univg_bench.errors import InputError
 from univg_bench.human.simulate import Design, simulate_votes
 from univg_bench.human.winrate import MIN_ANNOTATORS, Cell, win_rate
 
+# no study is larger; beyond it the numbers lose their meaning and at last overflow
+MOST_ITEMS = 1e12
+
+
+def mean_variances(
+    rho_item: float, rho_annotator: float, *, num_items: int, num_annotators: int, ratings_per_item: float
+) -> tuple[float, float]:
+    """Return the variance of the mean vote for this panel and for annotators in general, in units of a vote's variance.
+
+        V_panel   = [rho_item + (1 - rho_item - rho_annotator m/A) / m] / I
+        V_general = V_panel + rho_annotator / A
+
+    I items, m ratings of each, A annotators. What annotators differ in is no noise to a panel of which all rate every
+    item (m = A); where m < A, it also depends on who was drawn for which item. With rho_annotator = 0 the first line is
+    the usual design effect (1 + (m - 1) rho_item) / (I m) (Kish 1965).
+    """
+    shared = rho_annotator * min(ratings_per_item / num_annotators, 1.0)
+    panel = (rho_item + (1 - rho_item - shared) / ratings_per_item) / num_items
+    return panel, panel + rho_annotator / num_annotators
+
 
 def items_needed(
-    win_rate: float, *, tie_share: float, rho: float, ratings_per_item: int, alpha: float = 0.05, power: float = 0.8
+    win_rate: float,
+    *,
+    tie_share: float,
+    rho: float,
+    ratings_per_item: int,
+    rho_annotator: float = 0.0,
+    num_annotators: int | None = None,
+    alpha: float = 0.05,
+    power: float = 0.8,
 ) -> int:
     """Return the number of items that detect `win_rate` with a fixed panel of annotators (it speaks of them alone).
 
-        items = (z_(1-alpha/2) + z_power)^2 ((1 - ties) - w^2) (1 + (m - 1) rho) / (m w^2)
+        items = (z_(1-alpha/2) + z_power)^2 ((1 - ties) - w^2) I V_panel / w^2
 
-    rho: correlation of two votes on one item; m: ratings_per_item. Source: the usual cluster-sampling formula (Kish
-    1965, design effect) with the variance of a vote in {-1, 0, 1}.
+    rho, rho_annotator: correlations of two votes on one item, of one annotator. num_annotators: ratings_per_item if not
+    given. Raises InputError where no number can be given.
     """
     _check(win_rate, tie_share, alpha, power)
     z = float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power))
-    m = ratings_per_item
     variance = (1 - tie_share) - win_rate**2
-    return math.ceil(z**2 * variance * (1 + (m - 1) * rho) / (m * win_rate**2))
+    per_item, _ = mean_variances(
+        rho, rho_annotator, num_items=1, num_annotators=num_annotators or ratings_per_item,
+        ratings_per_item=ratings_per_item,
+    )  # fmt: skip
+    items = z**2 * variance * per_item / win_rate / win_rate
+    if not items < MOST_ITEMS:
+        raise InputError(
+            f"a win rate of {win_rate:g} would need more than {MOST_ITEMS:.0e} items; give the smallest difference "
+            "that would matter, such as 0.1"
+        )
+    return math.ceil(items)
 
 
 @dataclass(frozen=True)
@@ -52,18 +89,18 @@ class Power:
 
 
 def closed_form_power(design: Design, *, alpha: float = 0.05) -> Power:
-    """Return the power by formula: votes have variance v = (1 - ties) - w^2, and the mean of the study has
+    """Return the power by formula: the variances of mean_variances times that of a vote, (1 - ties) - w^2.
 
-        V_panel   = v (rho_item / I + (1 - rho_item - rho_annotator) / (I m))
-        V_general = V_panel + v rho_annotator / A
-
-    noncentral t with I-1 and min(A, I)-1 degrees of freedom. rho from the design's sigmas (Design.shared_variance).
+    Noncentral t with I-1 and min(A, I)-1 degrees of freedom. rho from the design's sigmas (Design.shared_variance).
     """
-    rho_item, rho_annotator = design.shared_variance()
-    items, A, m = design.num_items, design.num_annotators, design.ratings_per_item
+    items, A = design.num_items, design.num_annotators
     v = 1 - design.tie_share - design.win_rate**2
-    panel = v * (rho_item / items + (1 - rho_item - rho_annotator) / (items * m))
-    general = panel + v * rho_annotator / A
+    panel, general = (
+        v * part
+        for part in mean_variances(
+            *design.shared_variance(), num_items=items, num_annotators=A, ratings_per_item=design.ratings_per_item
+        )
+    )
     return Power(
         design, alpha, _t_power(design.win_rate, panel, items - 1, alpha),
         _t_power(design.win_rate, general, min(A, items) - 1, alpha) if A >= MIN_ANNOTATORS else None,

@@ -19,6 +19,8 @@ from univg_bench.human.clusters import Votes
 from univg_bench.human.dimensions import UNIVG, Dimension
 from univg_bench.human.ratings import Ratings, validate
 
+MAX_SIGMA = 100.0
+
 
 @dataclass(frozen=True)
 class Design:
@@ -49,8 +51,12 @@ class Design:
                 f"win rate {self.win_rate:g} and tie share {self.tie_share:g} leave no room for both G and B; "
                 "the shares of G and B are (1 - ties +- win rate)/2 and must be above 0"
             )
-        if not (0 <= self.sigma_item < np.inf and 0 <= self.sigma_annotator < np.inf):
-            raise InputError("sigma_item and sigma_annotator must be finite and cannot be negative")
+        for name, sigma in (("sigma_item", self.sigma_item), ("sigma_annotator", self.sigma_annotator)):
+            # beyond 100 times the noise of an answer every vote is decided, and squares overflow at last
+            if not 0 <= sigma <= MAX_SIGMA:
+                raise InputError(
+                    f"{name} is {sigma:g}, expected 0 to {MAX_SIGMA:g}, in units of the noise of an answer"
+                )
 
     def latent(self) -> tuple[float, float]:
         """Return mu and tau."""
@@ -123,6 +129,8 @@ def simulate_ratings(
         raise InputError(f"unknown careless behaviour {unknown[0]!r}, expected one of {', '.join(CARELESS)}")
     if len(careless) > design.num_annotators:
         raise InputError(f"{len(careless)} careless annotators, but the design has {design.num_annotators}")
+    if not abs(left_bias) <= MAX_SIGMA:
+        raise InputError(f"left_bias is {left_bias:g}, expected a number from -{MAX_SIGMA:g} to {MAX_SIGMA:g}")
     rng = np.random.default_rng(seed)
     codes = list(truth)
     _, item, annotator = _answers(design, rng)
