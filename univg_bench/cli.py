@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from univg_bench import __version__
+from univg_bench.atomic import MACHINE_FAULTS
 from univg_bench.console import Console
 from univg_bench.errors import SampleError, UnivgError
 
@@ -91,6 +92,13 @@ def run(arguments: list[str]) -> int:
         return _report(error.format_message(), 2, {}, as_json, printed=True)
     except (click.Abort, KeyboardInterrupt):
         return _report("interrupted; what was committed is kept, run the same command again to go on", 130, {}, as_json)
+    except OSError as error:
+        # a folder where a file should be, no permission, a vanished disk: the user's path or the machine, not our code
+        code = 5 if error.errno in MACHINE_FAULTS else 2
+        place = error.filename or "a file"
+        return _report(
+            f"cannot use {place}: {error.strerror or error}; check the path and who may write there", code, {}, as_json
+        )
     except UnivgError as error:
         items = error.items if isinstance(error, SampleError) else {}
         return _report(str(error), error.exit_code, items, as_json)

@@ -20,6 +20,7 @@ from univg_bench.evaluate import evaluate_run
 from univg_bench.importing import import_samples, refuse_failing
 from univg_bench.ladder import RUNGS, write_ladder
 from univg_bench.layouts import match_files
+from univg_bench.measure import Rows
 from univg_bench.metrics.frechet import frechet_distance
 from univg_bench.protocol import FvdMetric, MovingShapesData, Protocol
 from univg_bench.protocol_files import load_protocol
@@ -34,10 +35,15 @@ HELD_OUT = "held-out"  # other renderings of the same captions: what a perfect m
 
 @dataclass(frozen=True)
 class Floor:
-    """The FVD of real against real at one n: what no model can be told from below."""
+    """The FVD between two sets of n real videos: below it no model can be told from real ones at that n.
+
+    same_captions: renderings of the same captions, the floor of a model that is given the references' captions.
+    other_captions: of captions that differ, for models that are not.
+    """
 
     n: int
-    value: float
+    same_captions: float
+    other_captions: float | None
 
 
 @dataclass(frozen=True)
@@ -120,22 +126,29 @@ def _render(data: MovingShapesData, root: Path, rendering: int, console: Console
 
 
 def _floor(protocol: Protocol, features: Path) -> tuple[Floor, ...]:
-    """Return the FVD of real against held-out videos at n, n/2, n/4 ..., averaged over the disjoint parts of size n."""
+    """Return the floor at n, n/2, n/4 ..., each a mean over the disjoint parts of size n."""
     metric = next(metric for metric in protocol.metrics if isinstance(metric, FvdMetric))
     ddof = FVD_RECIPES[metric.recipe].ddof
-    samples, references = (np.load(features / f"{metric.id}.{kind}.npy") for kind in ("samples", "references"))
-    floor, n = [], len(samples)
+    held_out, real = (np.load(features / f"{metric.id}.{kind}.npy") for kind in ("samples", "references"))
+
+    def distance(a: Rows, b: Rows) -> float:
+        return frechet_distance(moments_of(a).gaussian(ddof=ddof), moments_of(b).gaussian(ddof=ddof))
+
+    floor, n = [], len(real)
     while n >= 16:
-        parts = [slice(start, start + n) for start in range(0, len(samples) - n + 1, n)]
-        values = [
-            frechet_distance(moments_of(samples[p]).gaussian(ddof=ddof), moments_of(references[p]).gaussian(ddof=ddof))
-            for p in parts
-        ]
-        floor.append(Floor(n, float(np.mean(values))))
+        parts = [slice(start, start + n) for start in range(0, len(real) - n + 1, n)]
+        same = float(np.mean([distance(held_out[part], real[part]) for part in parts]))
+        pairs = list(zip(parts[::2], parts[1::2], strict=False))
+        other = float(np.mean([distance(real[a], real[b]) for a, b in pairs])) if pairs else None
+        floor.append(Floor(n, same, other))
         n //= 2
     return tuple(floor)
 
 
 def _floor_text(floor: Sequence[Floor]) -> str:
-    values = ", ".join(f"{one.value:.1f} at n = {one.n}" for one in floor)
-    return f"- FVD of real against real (the floor): {values}. It falls with n, so only rows of equal n compare.\n"
+    same = ", ".join(f"{one.same_captions:.1f} at n = {one.n}" for one in floor)
+    other = ", ".join(f"{one.other_captions:.0f} at n = {one.n}" for one in floor if one.other_captions is not None)
+    return (
+        f"- The floor, FVD between two sets of real videos: of the same captions {same}; of different captions {other}."
+        " It falls with n, so only rows of equal n and equal captions compare.\n"
+    )

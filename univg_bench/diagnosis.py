@@ -113,6 +113,9 @@ def _disk(protocol: Protocol | None, dest: Path) -> Finding:
     place = dest
     while not place.exists():
         place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        what = "a file" if not place.is_dir() else "a folder that you may not write"
+        return Finding("disk", False, f"{place.resolve()} is {what}; name another place with --dest")
     free = shutil.disk_usage(place).free
     if protocol is None:
         return Finding("disk", free > GIB, f"{free / GIB:.1f} GiB free at {place.resolve()}")

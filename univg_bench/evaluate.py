@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
@@ -22,13 +23,13 @@ from univg_bench.features.cache import FeatureCache
 from univg_bench.features.extract import Extractor, extract_chunk
 from univg_bench.features.plan import FeaturePlan, ScoredVideo
 from univg_bench.features.weights import find_weights
-from univg_bench.index import Source, index_videos
-from univg_bench.measure import Sample, measure, plan_metric
+from univg_bench.index import Source, indexed_rows
+from univg_bench.measure import Planned, Sample, measure, plan_metric
 from univg_bench.per_video import write_per_video
 from univg_bench.problems import FAILING, Needs, failing, problems, suspicious
 from univg_bench.protocol import GivenImages, Protocol, recipe_of
 from univg_bench.records import Cost, ModelPart, ProtocolPart, Record, Status, VideoSetPart, save_record
-from univg_bench.samples import Index, Row, Run
+from univg_bench.samples import Index, Row, Run, sample_name
 
 Excluded = dict[str, list[str]]  # class of problem -> names
 
@@ -53,6 +54,7 @@ def evaluate_run(
     scored (unless allow_missing), InfrastructureError when a worker dies.
     """
     started, wall, cpu = datetime.now(UTC), time.perf_counter(), _cpu_seconds()
+    _check_device(device)
     run = Run.open(path)
     protocol = run.protocol()
     extractors = {m.id: Extractor(recipe_of(m), find_weights(m.weights, weights), device) for m in protocol.metrics}
@@ -60,10 +62,11 @@ def evaluate_run(
     data = data or Path(run.facts.data)
     items = _load_items(run, protocol, data, allow_missing)
     rows = {row.name: row for row in run.rows()}
-    found = problems(run, Needs.of_samples(protocol))
+    _check_names(run, protocol, rows, items)
+    found = problems(rows.values(), Needs.of_samples(protocol))
     _refuse_incomplete(f"samples of {run.facts.model}", len(rows), failing(found), allow_missing)
 
-    references, excluded_references = _references(items, protocol, path, data, workers, console)
+    references, reference_rows, excluded_references = _references(items, protocol, path, data, workers, console)
     _refuse_incomplete("reference videos", len(items.references), excluded_references, allow_missing)
 
     plan = FeaturePlan.empty(FeatureCache(cache or path.parent.parent / ".features"))
@@ -92,6 +95,7 @@ def evaluate_run(
         ),
         status=Status(
             complete=not failing(found) and len(references) == num_references,
+            manifest_digest=run.index.digest,
             expected=len(rows),
             scored=len(samples),
             excluded=failing(found),
@@ -101,11 +105,11 @@ def evaluate_run(
             references_excluded=excluded_references,
         ),
         samples=_describe([rows[sample.video.name] for sample in samples]),
-        references=_describe(_reference_rows(path, references)),
+        references=_describe(reference_rows),
         metrics=[part for part, _ in measured],
         notes=[
             *items.notes,
-            *_notes_on_length(protocol, [rows[sample.video.name] for sample in samples]),
+            *_notes_on_length(planned),
             *_notes_on_conditions(run, protocol),
         ],
         cost=Cost(
@@ -123,6 +127,27 @@ def evaluate_run(
     )
     save_record(record, path / "results.json")
     return record
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    if not re.fullmatch(r"cuda(:[0-9]+)?", device):
+        raise InputError(f"found --device {device}, expected cpu, cuda or cuda:<number>")
+    if not torch.cuda.is_available():
+        raise InputError(f"found --device {device}, but torch {torch.__version__} sees no CUDA device here; use cpu")
+    if int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise InputError(f"found --device {device}, but there are only {torch.cuda.device_count()} CUDA devices")
+
+
+def _check_names(run: Run, protocol: Protocol, rows: Mapping[str, Row], items: ItemSet) -> None:
+    """Refuse a manifest whose samples are not those of the protocol's items: somebody edited it."""
+    expected = {sample_name(i.item_id, k) for i in items.items for k in range(protocol.generation.samples_per_item)}
+    if set(rows) != expected:
+        odd = name_some(sorted(set(rows) ^ expected))
+        raise SampleError(f"the manifest of {run.folder} does not hold the protocol's samples ({odd}); import again")
 
 
 def _load_items(run: Run, protocol: Protocol, data: Path, allow_missing: bool) -> ItemSet:
@@ -151,32 +176,22 @@ def _refuse_incomplete(what: str, expected: int, excluded: Excluded, allow_missi
 
 def _references(
     items: ItemSet, protocol: Protocol, path: Path, data: Path, workers: int, console: Console
-) -> tuple[dict[str, ScoredVideo], Excluded]:
-    """Return the real videos that can be scored, by id, and the others by class of problem.
+) -> tuple[dict[str, ScoredVideo], list[Row], Excluded]:
+    """Return the real videos that can be scored, by id and as rows, and the others by class of problem.
 
     They stay where they are; what is known of them is kept beside the runs of the protocol, so that the next model's
     evaluation need not decode them again. Nothing is written into the data folder.
     """
-    home = _reference_home(path)
     sources = [Source(name, file) for name, file in items.references.items()]
-    index_videos(sources, home, root=data, place="in-place", workers=workers, console=console, title="references")
-    index = Index(home)
-    excluded = failing(problems(index, Needs.of_references(protocol)))
+    home = path.parent / ".references"
+    rows = indexed_rows(sources, home, root=data, workers=workers, console=console, title="references")
+    excluded = failing(problems(rows, Needs.of_references(protocol)))
     skipped = {name for names in excluded.values() for name in names}
+    fit = [row for row in rows if row.name not in skipped]
     clusters = {item.reference_id: item.cluster for item in items.items if item.reference_id}
-    return {
-        row.name: _scored(row, clusters[row.name], index.resolve(row, data.absolute(), "in-place"))
-        for row in index.rows()
-        if row.name not in skipped
-    }, excluded
-
-
-def _reference_home(path: Path) -> Path:
-    return path.parent / ".references"
-
-
-def _reference_rows(path: Path, references: Mapping[str, ScoredVideo]) -> list[Row]:
-    return [row for row in Index(_reference_home(path)).rows() if row.name in references]
+    base = data.absolute()
+    videos = {row.name: _scored(row, clusters[row.name], Index.resolve(row, base, "in-place")) for row in fit}
+    return videos, fit, excluded
 
 
 def _samples(run: Run, rows: Mapping[str, Row], excluded: Excluded, items: ItemSet) -> list[Sample]:
@@ -193,6 +208,10 @@ def _samples(run: Run, rows: Mapping[str, Row], excluded: Excluded, items: ItemS
 
 
 def _scored(row: Row, cluster: str, path: Path) -> ScoredVideo:
+    # features may come from the cache, and then nobody opens the file: that it is still there is seen here
+    if not path.is_file() or path.stat().st_size != row.bytes:
+        state = "has another size than" if path.is_file() else "is not there any more, as"
+        raise SampleError(f"{path} {state} when it was imported; import again", {row.name: "changed"})
     return ScoredVideo(
         name=row.name,
         cluster=cluster,
@@ -217,18 +236,18 @@ def _describe(rows: Sequence[Row]) -> VideoSetPart:
     )
 
 
-def _notes_on_length(protocol: Protocol, rows: Sequence[Row]) -> list[str]:
+def _notes_on_length(planned: Sequence[Planned]) -> list[str]:
     """Say where a random choice of frames is none: a video of exactly as many frames gives all of them."""
     notes = []
-    for metric in protocol.metrics:
-        wanted = metric.frames.frames
-        if wanted is None or not metric.frames.sampling.startswith("random"):
+    for one in planned:
+        wanted = one.metric.frames.frames
+        if wanted is None or not one.metric.frames.sampling.startswith("random"):
             continue
-        exact = sum(row.frames == wanted for row in rows)
+        exact = sum(sample.video.num_frames == wanted for sample in one.samples)
         if exact:
             notes.append(
-                f"{exact} of {len(rows)} samples have exactly {wanted} frames, so {metric.id} sees all of them: its"
-                " frames span a whole short video here and a part of a longer one in other runs"
+                f"{exact} of {len(one.samples)} samples have exactly {wanted} frames, so {one.metric.id} sees all of"
+                " them: its frames span a whole short video here and a part of a longer one in other runs"
             )
     return notes
 

@@ -117,7 +117,7 @@ def import_samples(
     )
     # the mark of an incomplete run comes last, when it is known what it stands for
     run = Run(folder, facts)
-    found = tuple(find_problems(run, Needs.of_samples(protocol)))
+    found = tuple(find_problems(run.rows(), Needs.of_samples(protocol)))
     run = Run(folder, replace(facts, allow_missing=allow_missing and any(p.kind in FAILING for p in found)))
     _save(folder, protocol, run.facts)
     return Imported(run, tally, found)

@@ -85,12 +85,34 @@ def index_videos(
     links to them, or leave them `in-place` and only describe them. A source that cannot be decoded gets a row that says
     why, and no file. Files of an earlier filling that belong to no row any more are removed from `dest`/samples.
 
-    Raises InputError for names that no file can have, a source outside of `root`, or a `dest` in use by another
-    process; InfrastructureError for a full disk or a worker that died. Everything committed before stays.
+    Raises InputError for names that no file can have, or a source outside of `root`; InfrastructureError for a `dest`
+    in use by another process, a full disk or a worker that died. Everything committed before stays.
     """
     root = root.absolute()
     _check(sources, root, dest)
     with _sole_writer(dest):
+        return _fill(sources, dest, root, place, workers, console, title)
+
+
+def indexed_rows(
+    sources: Sequence[Source], dest: Path, *, root: Path, workers: int = 1, console: Console | None = None, title: str
+) -> list[Row]:
+    """Return the rows of an index of `sources` left in-place, after bringing it up to date.
+
+    Evaluations of several models share the index of their references: each waits for its turn and reads the rows
+    before the next may write. Raises what `index_videos` raises.
+    """
+    root = root.absolute()
+    _check(sources, root, dest)
+    with _sole_writer(dest, wait=True):
+        _fill(sources, dest, root, "in-place", workers, console, title)
+        return list(Index(dest).rows())
+
+
+def _fill(
+    sources: Sequence[Source], dest: Path, root: Path, place: Place, workers: int, console: Console | None, title: str
+) -> Tally:
+    with machine_faults(f"write {dest}"):
         index = Index(dest)
         if not (dest / "index.json").is_file() and ((dest / "samples").exists() or (dest / "manifest").exists()):
             raise InputError(f"{dest} holds files that no index of ours describes; give another --dest")
@@ -272,17 +294,19 @@ def _remove_strays(index: Index, parts: int) -> None:
 
 
 @contextmanager
-def _sole_writer(dest: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system drops it when the process ends, however it ends."""
+def _sole_writer(dest: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the folder's lock, or wait for it; the system drops it when the process ends, however it ends."""
     try:
         with machine_faults(f"write {dest}"):
             dest.mkdir(parents=True, exist_ok=True)
             file = (dest / ".lock").open("w")
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"cannot make or write the folder {dest}: {error.strerror}; give another --dest") from error
+        raise InputError(
+            f"cannot make or write the folder {dest}: {error.strerror}; it has to be one that you may write"
+        ) from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InfrastructureError(
                 f"another process is filling {dest}; wait for it to end, then run the same command again"

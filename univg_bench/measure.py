@@ -19,7 +19,7 @@ from univg_bench.features.extract import Extractor
 from univg_bench.features.plan import FeaturePlan, ScoredVideo
 from univg_bench.metrics.clipsim import clipsim
 from univg_bench.metrics.fvd import FvdResult, fvd
-from univg_bench.metrics.intervals import Interval
+from univg_bench.metrics.intervals import Interval, few_clusters
 from univg_bench.protocol import ClipsimMetric, FvdMetric, Metric, Protocol, recipe_of
 from univg_bench.recipes import FVD_RECIPES
 from univg_bench.records import IntervalPart, MetricPart, WeightsPart
@@ -174,7 +174,7 @@ def _measure_clipsim(
         replicates=protocol.intervals.replicates,
         seed=protocol.intervals.seed,
     )
-    warnings = []
+    warnings = few_clusters(result.num_clusters)
     if result.ratio is not None and result.ratio > 1:
         warnings.append("above the CLIPSIM of the real videos: from there on, higher is not better")
     details: dict[str, float | int | None] = {
@@ -183,7 +183,7 @@ def _measure_clipsim(
         "dropped_short": len(planned.dropped),
     }  # fmt: skip
     part = _part(
-        planned, value=result.value, direction="higher", n=result.n, n_reference=result.n_real,
+        planned, value=result.value, direction="higher", n=result.n, n_reference=result.n_references,
         interval=result.interval, details=details, warnings=warnings,
     )  # fmt: skip
     return part, {planned.metric.id: result.per_video, f"{planned.metric.id}_real": result.real_per_video}

@@ -7,10 +7,10 @@ doubled video may be what the model really makes, so it stays in the numbers, an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from univg_bench.frames import FramePolicy
 from univg_bench.samples import Index, Row
@@ -42,14 +42,6 @@ TOLERANCE = 4
 BLACK = 16
 # time stamps in milliseconds, as Matroska has them, move the rate of a second of video by up to 0.3 %
 FPS_TOLERANCE = 0.005
-
-
-class HasRows(Protocol):
-    """An index or a run."""
-
-    def rows(self) -> Iterator[Row]:
-        """Yield the rows of the manifest."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -90,14 +82,14 @@ class Problem:
     reason: str
 
 
-def find_problems(run: HasRows, needs: Needs) -> Iterator[Problem]:
+def find_problems(rows: Iterable[Row], needs: Needs) -> Iterator[Problem]:
     """Yield every problem of every video, in the order of the manifest; duplicates at the end.
 
     A video has at most one failing class, the first that applies, and any number of suspicious ones.
     """
     first: dict[bytes, str] = {}
     doubled: dict[str, list[str]] = {}
-    for row in run.rows():
+    for row in rows:
         if not row.ok:
             yield Problem(row.status, row.name, row.error)
             continue
@@ -115,13 +107,10 @@ def find_problems(run: HasRows, needs: Needs) -> Iterator[Problem]:
             yield Problem("duplicated", name, reason)
 
 
-def problems(run: HasRows, needs: Needs) -> dict[str, list[str]]:
-    """Return class -> names of the videos in it; classes without any are left out.
-
-    Raises SampleError when the index was never finished.
-    """
+def problems(rows: Iterable[Row], needs: Needs) -> dict[str, list[str]]:
+    """Return class -> names of the videos in it; classes without any are left out."""
     found: dict[str, list[str]] = {}
-    for problem in find_problems(run, needs):
+    for problem in find_problems(rows, needs):
         found.setdefault(problem.kind, []).append(problem.name)
     return {kind: found[kind] for kind in (*FAILING, *SUSPICIOUS) if kind in found}
 

@@ -172,7 +172,7 @@ Metric = Annotated[FvdMetric | ClipsimMetric, Field(discriminator="kind")]
 class Intervals(Strict):
     """Of the resampling behind every interval."""
 
-    replicates: Count = 1000
+    replicates: int = Field(default=1000, ge=2)
     seed: int = Field(default=0, ge=0)
 
 

@@ -46,6 +46,7 @@ class Status(Part):
     """Whether all that the protocol asks for was there. `excluded` names, per class, what was not scored."""
 
     complete: bool
+    manifest_digest: str = Field(description="of the run's manifest; a table refuses a result of another manifest")
     expected: int
     scored: int
     excluded: dict[str, list[str]]

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from univg_bench.canonical import canonical_json, digest_of
 from univg_bench.errors import InputError, SampleError
@@ -34,6 +34,7 @@ RUN_SCHEMA = "univg-bench/run/1"
 ROWS_PER_PART = 16
 
 Status = Literal["ok", "missing", "unreadable", "truncated", "corrupt"]
+Form = TypeVar("Form", bound="Row | IndexFacts | RunFacts")
 Place = Literal["copy", "hardlink", "symlink", "in-place"]
 
 
@@ -100,8 +101,7 @@ class Index:
     @property
     def facts(self) -> IndexFacts:
         """How the files are placed and how many rows there are. Raises InputError when the folder has no index."""
-        data = _load_json(self.folder / "index.json", INDEX_SCHEMA)
-        return IndexFacts(**data)
+        return _typed(IndexFacts, self.folder / "index.json", _load_json(self.folder / "index.json", INDEX_SCHEMA))
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows in the order of the plan, part by part.
@@ -113,13 +113,17 @@ class Index:
             raise SampleError(
                 f"{self.folder} was not finished: the import that filled it was stopped; run the same import again"
             )
-        count = 0
+        seen: set[str] = set()
         for part in range(-(-facts.count // ROWS_PER_PART)):
             for row in read_part(self.part_path(part)):
+                if row.name in seen:
+                    raise SampleError(f"found {row.name} twice in {self.folder}/manifest; import it again")
+                seen.add(row.name)
                 yield row
-                count += 1
-        if count != facts.count:
-            raise SampleError(f"found {count} rows in {self.folder}/manifest, expected {facts.count}; import it again")
+        if len(seen) != facts.count:
+            raise SampleError(
+                f"found {len(seen)} rows in {self.folder}/manifest, expected {facts.count}; import it again"
+            )
 
     def path_of(self, row: Row) -> Path:
         """Return where the video of `row` lies.
@@ -188,7 +192,7 @@ class Run:
         """Return the run in the folder `path`. Raises InputError when there is none."""
         if not (path / "run.json").is_file():
             raise InputError(f"found no run in {path} (no run.json); give <runs>/<protocol>@<version>/<model>")
-        return cls(path, RunFacts(**_load_json(path / "run.json", RUN_SCHEMA)))
+        return cls(path, _typed(RunFacts, path / "run.json", _load_json(path / "run.json", RUN_SCHEMA)))
 
     @property
     def index(self) -> Index:
@@ -239,9 +243,14 @@ def is_inner(path: str) -> bool:
 def read_part(path: Path) -> list[Row]:
     """Return the rows of one part of a manifest. Raises SampleError when it is missing or not readable."""
     try:
-        return [Row(**json.loads(line)) for line in path.read_bytes().splitlines()]
-    except (OSError, ValueError, TypeError) as error:
+        rows = [_typed(Row, path, json.loads(line)) for line in path.read_bytes().splitlines()]
+        for row in rows:
+            if row.status not in get_args(Status) or len(bytes.fromhex(row.rgb_sha256)) != (32 if row.ok else 0):
+                raise ValueError(row.name)
+            Fraction(row.seconds)
+    except (OSError, ValueError, ZeroDivisionError, InputError) as error:
         raise SampleError(f"{path} cannot be read as a part of a manifest; run the same import again") from error
+    return rows
 
 
 def part_bytes(rows: list[Row]) -> bytes:
@@ -252,6 +261,20 @@ def part_bytes(rows: list[Row]) -> bytes:
 def json_bytes(schema: str, facts: IndexFacts | RunFacts) -> bytes:
     """Return the bytes of index.json or run.json: for people too, so with line breaks."""
     return (json.dumps({"schema": schema, **asdict(facts)}, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _typed(form: type[Form], path: Path, data: dict[str, Any]) -> Form:
+    """Return `data` as the dataclass `form`; what a person edited may have other fields, or values of other types."""
+    kinds = {"int": int, "bool": bool}  # all other fields are text
+    try:
+        made = form(**data)
+    except TypeError as error:
+        raise InputError(f"{path} lacks fields or has others than this version writes: import again") from error
+    for field in fields(made):
+        kind, value = kinds.get(str(field.type), str), getattr(made, field.name)
+        if type(value) is not kind:
+            raise InputError(f"{path}: found {field.name} = {value!r}, expected {kind.__name__}: import again")
+    return made
 
 
 def _load_json(path: Path, schema: str) -> dict[str, Any]:

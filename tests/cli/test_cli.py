@@ -100,3 +100,23 @@ def test_json_keeps_stdout_for_the_record_and_quiet_keeps_warnings(capsys) -> No
 def test_progress_yields_everything_and_prints_nothing_into_a_pipe(capsys) -> None:
     assert list(Console().progress(range(5), total=5, title="t", unit="u")) == [0, 1, 2, 3, 4]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["table", "--protocol", "msrvtt-t2v-59800", "--published", "univg_table1", "--dest", "afile/x.md"],
+        ["table", "--protocol", "msrvtt-t2v-59800", "--published", "univg_table1", "--dest", "folder"],
+        ["prepare", "moving-shapes", "moving-shapes-tiny", "--dest", "afile/x"],
+        ["demo", "--dest", "afile"],
+        ["protocol", "schema", "--dest", "nowhere/x.json"],
+    ],
+)
+def test_a_path_of_the_wrong_kind_is_one_sentence(arguments: list[str], tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "afile").write_text("")
+    (tmp_path / "folder").mkdir()
+    assert run(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1

@@ -57,3 +57,10 @@ def test_exit_code_and_json_say_the_same(tmp_path: Path, monkeypatch, capsys) ->
     record = json.loads(capsys.readouterr().out)
     assert record["exit_code"] == 2
     assert {f["topic"] for f in record["findings"] if not f["ok"]} >= {"weights"}
+
+
+def test_a_place_that_can_never_be_a_folder_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    found = findings(None, tmp_path)["disk"]
+    assert not found.ok
+    assert "is a file" in found.sentence

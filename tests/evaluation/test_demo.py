@@ -38,7 +38,7 @@ def test_the_demo_ends_with_a_table_of_every_rung_and_a_picture(demo: Path, caps
     for name in (HELD_OUT, *(rung.name for rung in RUNGS)):
         assert f"| **{name}**" in said
     assert "$ univg-bench evaluate" in said
-    assert "FVD of real against real (the floor)" in said
+    assert "The floor, FVD between two sets of real videos: of the same captions" in said
     assert sorted(path.name for path in (demo / "demo").iterdir() if path.is_file()) == [
         "ladder.png", "table.csv", "table.md"
     ]  # fmt: skip

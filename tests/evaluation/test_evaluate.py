@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +208,89 @@ def test_condition_images_are_recorded_or_their_absence_is_said(study: Study, tm
         assert imaged.import_into(tmp_path, "--images", str(images)) == 0
         assert run(["-q", "evaluate", str(path), "--workers", "1"]) == 0
         assert load_record(path).model.conditions_sha256 != before
+
+
+def test_a_result_of_other_samples_is_not_shown(study: Study, evaluated: Path, tmp_path: Path, capsys) -> None:
+    shutil.copytree(evaluated.parent, tmp_path / "eight@1")
+    path = tmp_path / "eight@1" / "model"
+    assert run(["table", str(path)]) == 0
+    real = next(study.data.glob("*/rendering-0"))
+    assert study.import_into(tmp_path, videos=real) == 0
+    capsys.readouterr()
+    assert run(["table", str(path)]) == 2
+    assert "are not those its results.json was made from; run `univg-bench evaluate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["gone", "shorter"])
+def test_a_sample_that_changed_is_refused_though_its_features_are_cached(
+    study: Study, evaluated: Path, tmp_path: Path, damage: str, capsys
+) -> None:
+    assert study.import_into(tmp_path) == 0
+    assert study.evaluate(tmp_path) == 0
+    sample = next((tmp_path / "eight@1" / "model" / "samples").rglob("test-00002-s0.mp4"))
+    if damage == "gone":
+        sample.unlink()
+    else:
+        sample.write_bytes(sample.read_bytes()[:-1])
+    assert study.evaluate(tmp_path) == 3
+    assert "test-00002-s0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "sentence"),
+    [
+        ("run.json", '"model":', '"modle":', "lacks fields or has others"),
+        ("run.json", '"expected": 8', '"expected": "8"', "found expected = '8', expected int"),
+        ("index.json", '"count": 8', '"count": null', "found count = None, expected int"),
+        ("manifest/00000.jsonl", '"frames":24', '"frames":"24"', "cannot be read as a part of a manifest"),
+        ("manifest/00000.jsonl", '"seconds":"3"', '"seconds":"1/0"', "cannot be read as a part of a manifest"),
+        ("manifest/00000.jsonl", '"name":"test-00001-s0"', '"name":"test-00000-s0"', "found test-00000-s0 twice"),
+        ("manifest/00000.jsonl", '"name":"test-00001-s0"', '"name":"test-00099-s0"', "test-00001-s0, test-00099-s0"),
+    ],
+)
+def test_a_run_edited_by_hand_is_refused_with_a_sentence(
+    study: Study, evaluated: Path, tmp_path: Path, capsys, file: str, before: str, after: str, sentence: str
+) -> None:
+    path = tmp_path / "eight@1" / "model"
+    shutil.copytree(evaluated, path)
+    text = (path / file).read_text()
+    assert before in text
+    (path / file).write_text(text.replace(before, after, 1))
+    assert study.evaluate(tmp_path) in (2, 3)
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["foo", "meta", "cuda:x"])
+def test_an_unknown_device_is_refused_before_any_work(study: Study, evaluated: Path, capsys, device: str) -> None:
+    assert run(["evaluate", str(evaluated), "--device", device]) == 2
+    assert f"found --device {device}, expected cpu, cuda or cuda:<number>" in capsys.readouterr().err
+
+
+def test_two_evaluations_of_one_protocol_take_turns_at_the_references(
+    study: Study, evaluated: Path, tmp_path: Path
+) -> None:
+    for model in ("a", "b"):
+        assert study.import_into(tmp_path, model=model) == 0
+    command = [sys.executable, "-m", "univg_bench", "-q", "evaluate", "--workers", "1"]
+    both = [subprocess.Popen([*command, str(tmp_path / "eight@1" / model)]) for model in ("a", "b")]
+    assert [process.wait() for process in both] == [0, 0]
+    records = [load_record(tmp_path / "eight@1" / model) for model in ("a", "b")]
+    assert records[0].metrics == records[1].metrics == load_record(evaluated).metrics
+
+
+def test_items_of_one_cluster_have_values_but_no_interval(study: Study, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(study.videos, data / "real")
+    rows = [f"{path.stem},a red star,one" for path in sorted((data / "real").glob("*.mp4"))]
+    (data / "prompts.csv").write_text("\n".join(["item_id,prompt,cluster", *rows]) + "\n")
+    protocol = tmp_path / "one.yaml"
+    protocol.write_text(
+        "schema: univg-bench/protocol/1\nextends: moving-shapes-tiny\nid: one\nversion: 1\ntitle: One cluster\n"
+        "data: {source: folder, prompts: prompts.csv, cluster_column: cluster, references: 'real/{item_id}.mp4',"
+        " expect: {items: 8}}\n"
+    )
+    assert study._replace(protocol=protocol, data=data).import_into(tmp_path, videos=data / "real") == 0
+    assert run(["-q", "evaluate", str(tmp_path / "one@1" / "model"), "--workers", "1"]) == 0
+    for metric in load_record(tmp_path / "one@1" / "model").metrics:
+        assert metric.interval is None
+        assert any("all videos are of one cluster" in warning for warning in metric.warnings)

@@ -82,3 +82,8 @@ def test_captions_that_are_no_unit_vectors_are_refused() -> None:
 def test_rows_must_belong_together() -> None:
     with pytest.raises(InputError, match="expected one row per video"):
         compute(unit(3), unit(4))
+
+
+def test_captions_of_one_real_video_count_it_once() -> None:
+    result = compute(unit(6), unit(6, seed=1), real_frames=unit(2, seed=2), real_of=[0, 0, 0, 1, 1, -1])
+    assert (result.n_real, result.n_references) == (5, 2)

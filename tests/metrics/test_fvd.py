@@ -81,3 +81,11 @@ def test_small_sets_unequal_sets_and_duplicates_are_warned_of() -> None:
 def test_one_video_is_refused() -> None:
     with pytest.raises(InputError, match="found 1 generated and 9 real videos"):
         compute(draw(1), draw(9))
+
+
+def test_one_cluster_has_no_interval_and_few_clusters_are_warned_of() -> None:
+    x, y = draw(12), draw(12, seed=1)
+    alone = compute(x, y, clusters=["a"] * 12, reference_clusters=["a"] * 12)
+    assert alone.interval is None
+    assert "all videos are of one cluster, so there is no interval" in alone.warnings
+    assert "only 12 clusters: the interval is likely too narrow" in compute(x, y).warnings

@@ -1,8 +1,7 @@
 """`check` and the classes of problems: each is found, failing ones make exit 3, suspicious ones are only named."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +23,8 @@ SIXTEEN = (FramePolicy(sampling="random_sorted", frames=16),)
 FIXED = Needs(policies=SIXTEEN, num_frames=16, fps=8.0, height=32, width=56)
 
 
-@dataclass
-class Rows:
-    given: list[Row]
-
-    def rows(self) -> Iterator[Row]:
-        return iter(self.given)
-
-
 def kinds(row: Row, needs: Needs = FIXED) -> list[str]:
-    return [problem.kind for problem in find_problems(Rows([row]), needs)]
+    return [problem.kind for problem in find_problems([row], needs)]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +74,7 @@ def test_fps_matched_counts_time_not_frames() -> None:
 
 def test_equal_pixels_under_several_names_are_all_named() -> None:
     rows = [replace(GOOD, name=name, rgb_sha256=pixels) for name, pixels in (("a", "01"), ("b", "02"), ("c", "01"))]
-    found = problems(Rows(rows), FIXED)
+    found = problems(rows, FIXED)
     assert found == {"duplicated": ["a", "c"]}
     assert suspicious(found) == found
     assert failing(found) == {}

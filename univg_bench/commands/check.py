@@ -36,7 +36,7 @@ def _checked(console: Console, path: Path, *, deep: bool) -> dict[str, Any]:
     found: dict[str, dict[str, str]] = {}
     failed: set[str] = set()
     try:
-        problems = list(find_problems(run, Needs.of_samples(run.protocol())))
+        problems = list(find_problems(run.rows(), Needs.of_samples(run.protocol())))
         if deep:
             problems += find_changed(run.index)
     except SampleError as error:

@@ -12,7 +12,7 @@ data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
     envvar="UNIVG_DATA",
-    help="Folder that holds the protocol's data [default: $UNIVG_DATA, else where the import found it].",
+    help="Folder that holds the protocol's data [default: $UNIVG_DATA; evaluate: where the import found it].",
 )
 weights_option = click.option(
     "--weights",

@@ -40,10 +40,17 @@ def table(
             "found nothing to show; name the folders of evaluated runs, or --protocol and --published, one of "
             + ", ".join(published_names())
         )
+    if runs and protocol_name:
+        raise InputError("found RUNS and --protocol; a table of runs has the columns of their own protocol")
     rows = [row for name in published for row in load_published(name)]
     by_digest: dict[str, list[Path]] = {}
     for path in runs:
-        by_digest.setdefault(load_record(path).protocol.digest, []).append(path)
+        record, run = load_record(path), Run.open(path)
+        if run.index.digest != record.status.manifest_digest:
+            raise InputError(
+                f"the samples in {path} are not those its results.json was made from; run `univg-bench evaluate {path}`"
+            )
+        by_digest.setdefault(record.protocol.digest, []).append(path)
     tables = [
         build_table(Run.open(paths[0]).protocol(), [load_record(path) for path in paths], rows)
         for paths in by_digest.values()

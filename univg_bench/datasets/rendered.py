@@ -12,6 +12,7 @@ from univg_bench.datasets.items import Item, ItemSet, with_references
 from univg_bench.datasets.moving_shapes import SPLITS, caption, render, scene
 from univg_bench.errors import InputError
 from univg_bench.protocol import MovingShapesData, Protocol
+from univg_bench.protocol_files import shipped_ids
 
 FPS = 8  # of every Moving Shapes video, as UniVG's (paper, section 1)
 
@@ -41,7 +42,8 @@ def load_rendered(
         path = folder / f"{item.item_id}.mp4"
         return path if path.is_file() else f"no {path}"
 
-    hint = f"run `univg-bench prepare moving-shapes {protocol.id} --dest {root}` to render them"
+    name = protocol.id if protocol.id in shipped_ids() else "<the protocol's file>"
+    hint = f"run `univg-bench prepare moving-shapes {name} --dest {root}` to render them"
     return with_references(result, find, hint=hint, allow_missing=allow_missing)
 
 

@@ -166,6 +166,7 @@ def find_weights(name: str, folder: Path | None = None) -> Weights:
 
     Raises InputError that says what was looked for, where, and how to get it.
     """
+    folders = weights_folders(folder)  # first: a folder that was named and is not there is a mistake in any case
     for shipped in SHIPPED:
         if name == shipped:
             return _shipped(shipped)
@@ -174,7 +175,6 @@ def find_weights(name: str, folder: Path | None = None) -> Weights:
         raise InputError(
             f"found weights {name!r}, expected one of {', '.join(names())}, or sha256: and 64 lower-case hex digits"
         )
-    folders = weights_folders(folder)
     found = list(scan(folders))
     for file in found:
         if pinned and file.sha256 == pinned[1]:

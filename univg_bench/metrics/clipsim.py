@@ -21,9 +21,9 @@ class ClipsimResult:
 
     per_video (N,): mean cosine of each video's frames with its caption; value is their mean.
     mismatched: mean over all pairs of a video with the caption of another cluster; gap = value - mismatched.
-    real: the same of the reference videos, over the `n_real` captions that have one (NaN in real_per_video (N,) for the
-    others); ratio = value over those captions / real, which GODIVA calls relative matching. Above about 1, higher is
-    not better: real videos do not score higher.
+    real: the same of the reference videos, over the `n_real` captions that have one of the `n_references` (NaN in
+    real_per_video (N,) for the others); ratio = value over those captions / real, which GODIVA calls relative matching.
+    Above about 1, higher is not better: real videos do not score higher.
     """
 
     value: float
@@ -35,6 +35,8 @@ class ClipsimResult:
     real: float | None
     real_per_video: Floats
     n_real: int
+    n_references: int
+    num_clusters: int
     ratio: float | None
 
 
@@ -82,11 +84,12 @@ def clipsim(
     value = float(per_video.mean())
     mismatched = _mean_over_other_clusters(video_sums, text_sums, codes)
     has_real = ~np.isnan(real_per_video)
+    n_references = len(np.unique(real_of[has_real]))
     real = float(real_per_video[has_real].mean()) if has_real.any() else None
     ratio = float(per_video[has_real].mean()) / real if real is not None and real > 0 else None
 
     interval = None
-    if replicates:
+    if replicates and num_clusters > 1:
         sums = np.bincount(codes, weights=per_video, minlength=num_clusters)
         sizes = np.bincount(codes, minlength=num_clusters).astype(np.float64)
         draws = redraws(num_clusters, replicates, seed=seed, name="clipsim")
@@ -99,7 +102,7 @@ def clipsim(
     return ClipsimResult(
         value=value, per_video=per_video, n=n, interval=interval, mismatched=mismatched,
         gap=None if mismatched is None else value - mismatched, real=real, real_per_video=real_per_video,
-        n_real=int(has_real.sum()), ratio=ratio,
+        n_real=int(has_real.sum()), n_references=n_references, num_clusters=num_clusters, ratio=ratio,
     )  # fmt: skip
 
 

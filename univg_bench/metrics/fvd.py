@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from univg_bench.errors import InputError
 from univg_bench.metrics.frechet import FrechetParts, frechet_parts
-from univg_bench.metrics.intervals import Z95, Interval, cluster_codes, redraws
+from univg_bench.metrics.intervals import Z95, Interval, cluster_codes, few_clusters, redraws
 from univg_bench.statistics import GaussianStats, moments_of
 
-# FVD at true distance 0 falls as 1/N: 43 at 2,048 and 172 at 512 Gaussian vectors of 400 dimensions; 2,048 is also the
-# least that the field's implementations ask for (StyleGAN-V, TATS, cd-fvd).
+# FVD of one distribution against itself falls as 1/N (docs/findings.md 16), so a number needs a customary n: 2,048 is
+# what the field's implementations ask for (StyleGAN-V, TATS, cd-fvd).
 CUSTOMARY_VIDEOS = 2048
 
 Features = NDArray[np.floating]
@@ -64,11 +64,13 @@ def fvd(
     real = moments_of(references).gaussian(ddof=ddof)
     parts = frechet_parts(generated, real)
     unique, reference_unique = _unique(samples), _unique(references)
-    interval = None
-    if replicates:
-        deviation, num_clusters = _bootstrap_deviation(
+    interval, num_clusters = None, len({*clusters, *reference_clusters})
+    deviation = None
+    if replicates and num_clusters > 1:
+        deviation = _bootstrap_deviation(
             samples, references, clusters, reference_clusters, ddof=ddof, replicates=replicates, seed=seed, watch=watch
         )
+    if deviation is not None:
         interval = Interval(
             low=max(0.0, parts.distance - Z95 * deviation), high=parts.distance + Z95 * deviation, level=0.95,
             method="estimate ± 1.96 bootstrap s.d. (conservative)", replicates=replicates, seed=seed,
@@ -77,7 +79,7 @@ def fvd(
     return FvdResult(
         value=parts.distance, parts=parts, n=len(samples), n_reference=len(references), n_unique=unique,
         n_reference_unique=reference_unique, dim=generated.mu.size, interval=interval,
-        warnings=tuple(_warnings(generated, real, unique, reference_unique)),
+        warnings=(*_warnings(generated, real, unique, reference_unique), *few_clusters(num_clusters)),
     )  # fmt: skip
 
 
@@ -91,8 +93,10 @@ def _bootstrap_deviation(
     replicates: int,
     seed: int,
     watch: Callable[[Iterator[NDArray[np.int64]]], Iterator[NDArray[np.int64]]],
-) -> tuple[float, int]:
+) -> float | None:
     """Return the standard deviation of FVD over replicates that redraw clusters of both sets together.
+
+    None when fewer than two replicates had videos enough.
 
     Only the deviation is used, never the percentiles: a replicate holds about 63 % distinct videos, so its FVD sits
     above the estimate by the bias of the smaller set, and a percentile interval can miss the estimate altogether.
@@ -109,7 +113,7 @@ def _bootstrap_deviation(
         generated = moments_of(samples, weights).gaussian(ddof=ddof)
         real = moments_of(references, reference_weights).gaussian(ddof=ddof)
         values.append(frechet_parts(generated, real).distance)
-    return float(np.std(values, ddof=1)), num_clusters
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
 def _unique(rows: Features) -> int:
@@ -126,7 +130,7 @@ def _warnings(generated: GaussianStats, real: GaussianStats, unique: int, refere
     if least < CUSTOMARY_VIDEOS:
         yield (
             f"{least} videos are fewer than the {CUSTOMARY_VIDEOS:,} that published FVDs use: compare only with rows "
-            "of equal n, and with real-versus-real at that n"
+            "of equal n and captions, and with real against real at that n"
         )
     if generated.n != real.n:
         yield f"{generated.n} generated against {real.n} real videos: the bias differs from that of equal sets"

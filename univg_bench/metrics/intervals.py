@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+# Below this an interval over clusters is short of its level (Cameron, Gelbach & Miller 2008 study 5 to 30 of them).
+FEW_CLUSTERS = 20
 # two-sided 95 % point of the standard normal distribution
 Z95 = 1.959963984540054
 
@@ -36,6 +38,15 @@ def cluster_codes(clusters: Sequence[str]) -> tuple[NDArray[np.int64], int]:
     numbers: dict[str, int] = {}
     codes = np.array([numbers.setdefault(name, len(numbers)) for name in clusters], dtype=np.int64)
     return codes, len(numbers)
+
+
+def few_clusters(num_clusters: int) -> list[str]:
+    """Return a warning where redrawing so few clusters says little about other ones."""
+    if num_clusters >= FEW_CLUSTERS:
+        return []
+    if num_clusters == 1:
+        return ["all videos are of one cluster, so there is no interval"]
+    return [f"only {num_clusters} clusters: the interval is likely too narrow"]
 
 
 def redraws(num_clusters: int, replicates: int, *, seed: int, name: str) -> Iterator[NDArray[np.int64]]:
