@@ -62,7 +62,7 @@ def test_missing_videos_say_the_command_that_renders_them(tmp_path: Path, protoc
         load_items(protocol, tmp_path / "data")
     assert str(caught.value) == (
         "found 0 of 3 reference videos; missing: test-00000, test-00001, test-00002; run `univg-bench prepare"
-        f" moving-shapes mine --dest {tmp_path}/data` to render them"
+        f" moving-shapes <the protocol's file> --dest {tmp_path}/data` to render them"
     )
     assert load_items(protocol, tmp_path / "data", allow_missing=True).notes
 
