@@ -93,15 +93,88 @@ def test_report_writes_a_folder(csv: Path, tmp_path: Path, capsys):
     assert "<title>T</title>" in (tmp_path / "r" / "report.html").read_text()
 
 
-def test_a_report_stands_when_everybody_is_excluded(tmp_path: Path, capsys):
+@pytest.mark.parametrize("verb", ["table", "winrate", "agreement", "report"])
+def test_where_everybody_is_excluded_there_is_one_sentence_and_no_number(tmp_path: Path, capsys, verb):
     source = tmp_path / "r.csv"
     rows(*["GGGGG"] * 40).to_csv(source, index=False)
-    assert run(["human", "report", str(source), "--out", str(tmp_path / "r")]) == 0
-    text = (tmp_path / "r" / "report.html").read_text()
-    assert "No main rating is left after screening" in text
-    assert "5 of 5 annotators and 200 of 200 ratings excluded" in text
-    assert run(["human", "table", str(source)]) == 0
-    assert run(["human", "winrate", str(source)]) == 0
+    out = ["--out", str(tmp_path / "r")] if verb == "report" else []
+    assert run(["human", verb, str(source), *out]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "5 of 5 annotators fail the rules of our defaults" in shown.err
+    assert not (tmp_path / "r").exists()
+    assert run(["human", "winrate", str(source), "--everybody"]) == 0
+
+
+def test_agreement_leaves_out_whom_the_report_leaves_out(tmp_path: Path, capsys):
+    source, study = tmp_path / "r.csv", tmp_path / "s.yaml"
+    rows(*["GGB", "SSB", "BBB", "GGB"] * 5).to_csv(source, index=False)
+    study.write_text("analysis: {screening: [{measure: agreement, min: 0.4, min_count: 1}]}\n")
+    assert run(["human", "agreement", str(source), "--study", str(study)]) == 0
+    out = capsys.readouterr().out
+    assert "| OL | 20 | 2 |" in out
+    assert "1 of 3 annotators and 20 of 60 ratings excluded" in out
+
+
+def test_induced_numbers_say_so_everywhere_and_known_columns_are_the_ten(tmp_path: Path, capsys):
+    scores = tmp_path / "s.csv"
+    lines = [f"{r},{i},{m},{(i * r + len(m)) % 5},{i % 3}" for i in range(6) for m in ("a", "bb") for r in range(3)]
+    scores.write_text("annotator,item,model,OL,PS\n" + "\n".join(lines) + "\n")
+    assert run(["human", "report", str(scores), "--from", "scores", "--out", str(tmp_path / "r")]) == 0
+    assert "nobody compared two videos side by side" in capsys.readouterr().out
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert "Which video" not in page
+    assert "not asked: induced from scores" in page
+    assert "primary dimension OL" in page
+    assert "Overall likeness" in page
+    assert "induced" in (tmp_path / "r" / "table2.md").read_text()
+    assert "| PS | OL |" in (tmp_path / "r" / "table2.md").read_text()
+    assert ",induced," in (tmp_path / "r" / "win_rates.csv").read_text()
+
+
+GOOD = '{"item": "1", "annotator": "a", "method": "o", "other": "x", "dimension": "OL", "choice": "G", "side": "left"}'
+HEAD = "item,annotator,method,other,dimension,choice,side\n"
+GOOD_ROW = HEAD + "i1,a,o,x,OL,G,left"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "message"),
+    [
+        ("r.jsonl", GOOD + "\n" + GOOD.replace('"1"', '{"a": 1}'), "ratings", "line 2: item is a list or object"),
+        ("r.csv", f"{GOOD_ROW}\n\n\ni2,a,o,x,OL,Q,left\n", "ratings",
+         "choice 'Q', expected one of G, S, B (row 5)"),
+        ("r.csv", HEAD + "i1,a,o,x,OL,G,left\ni2,a,o,x,OL,Q\n", "ratings", "row 3: 6 cells under a header of 7"),
+        ("s.csv", "item,model,rater,OL\n1,a,r,3\n1,b,r,inf\n", "scores",
+         "OL is not a finite number in 1 rows (first: row 3)"),
+        ("s.csv", "item,model,rater,OL\n1,a,r,3\n1,b,,4\n", "scores", "rater is empty in 1 rows (first: row 3)"),
+        ("s.csv", "item,model,rater,RO/S,ROS\n1,a,r,3,3\n1,b,r,1,4\n", "scores", "has one dimension in two columns"),
+        ("d.json", "[" * 50_000, "vbench", "is not JSON that can be read"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_message_with_its_row_and_no_traceback(tmp_path: Path, capsys, name, content, kind, message):
+    path = tmp_path / name
+    path.write_text(content)
+    assert run(["human", "convert", str(path), str(tmp_path / "out.csv"), "--from", kind]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_blank_lines_at_the_end_of_a_csv_do_no_harm(tmp_path: Path):
+    path = tmp_path / "r.csv"
+    path.write_text(HEAD + "i1,a,o,x,OL,G,left\n\n\n")
+    assert run(["human", "convert", str(path), str(tmp_path / "out.csv")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("screening: [{measure: [a], max: 1}]", "unknown measure ['a']"),
+        ("dimensions: [{code: A, name: a, question: q, needs: sound}]", "needs is 'sound', expected text, image or ''"),
+    ],
+)
+def test_a_study_file_with_odd_values_is_refused(tmp_path: Path, csv: Path, capsys, line, message):
+    (tmp_path / "s.yaml").write_text(f"analysis:\n  {line}\n")
+    assert run(["human", "table", str(csv), "--study", str(tmp_path / "s.yaml")]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_practice_alone_is_nothing_to_report(tmp_path: Path, capsys):

@@ -198,7 +198,7 @@ def test_unreadable_files_are_refused_with_a_sentence(tmp_path: Path, refused):
     with refused("empty.csv is empty"):
         read_ratings(tmp_path / "empty.csv")
     (tmp_path / "short.csv").write_text("item,annotator\na,b\nc\n")
-    with refused("short.csv cannot be read", "Expected 2 columns, got 1"):
+    with refused("short.csv, row 3: 1 cells under a header of 2"):
         read_ratings(tmp_path / "short.csv")
     (tmp_path / "bad.parquet").write_text("no parquet")
     with refused("bad.parquet cannot be read"):

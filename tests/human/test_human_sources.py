@@ -115,7 +115,7 @@ def test_broken_scores_are_refused(refused):
         induce(SCORES.drop(columns="quality"), source="s.csv")
     with refused("no score column taste"):
         induce(SCORES, source="s.csv", columns=["taste"])
-    with refused("quality is not a number in 1 rows (first: row 3)"):
+    with refused("quality is not a finite number in 1 rows (first: row 3)"):
         induce(SCORES.assign(quality=["3", "x", "5", "4", "1"]), source="s.csv")
     with refused("the same item_id, rater and model stand in an earlier row in 1 rows (first: row 7)"):
         induce(pd.concat([SCORES, SCORES.iloc[:1]]), source="s.csv")

@@ -12,6 +12,7 @@ import click
 
 from univg_bench.console import Console
 from univg_bench.errors import InputError
+from univg_bench.human.dimensions import PRIMARY, UNIVG
 from univg_bench.human.plan import Plan, load_plan
 from univg_bench.human.rating_files import read_ratings, write_atomically, write_ratings
 from univg_bench.human.ratings import Ratings
@@ -53,7 +54,8 @@ def load(source: Path, study: Path | None, kind: str, leave_out: tuple[str, ...]
         ratings = read_vbench(source)
     # such files bring dimensions of their own; a study file must then speak of the same ones
     if plan is None:
-        return ratings, Plan(dimensions=ratings.dimensions, primary=None)
+        primary = PRIMARY if PRIMARY in {d.code for d in ratings.dimensions} else None
+        return ratings, Plan(dimensions=ratings.dimensions, primary=primary)
     codes = {d.code for d in plan.dimensions}
     strange = [d.code for d in ratings.dimensions if d.code not in codes]
     if strange:
@@ -82,10 +84,11 @@ def convert(
     else:
         write_ratings(ratings, dest)
     console.say(f"{len(ratings)} ratings -> {dest}")
-    own = [d.code for d in ratings.dimensions]
-    if kind != "ratings" and dest.suffix != ".json" and study is None:
+    own = [d.code for d in ratings.dimensions if d not in UNIVG]
+    if own and kind != "ratings" and dest.suffix != ".json" and study is None:
         console.note(f"to read {dest} later, declare its dimensions ({', '.join(own)}) in a study file")
-    console.finish({"ratings": len(ratings), "dest": str(dest), "dimensions": own})
+    dimensions = [d.code for d in ratings.dimensions]
+    console.finish({"ratings": len(ratings), "dest": str(dest), "dimensions": dimensions})
 
 
 @click.command()
@@ -134,7 +137,7 @@ def winrate(
     for sentence in analysis.sentences():
         console.say(sentence)
     if out:
-        write_atomically(out, rates_csv(analysis.rates, level=plan.level).encode())
+        write_atomically(out, rates_csv(analysis.rates, level=plan.level, induced=ratings.induced).encode())
     rates = [
         {**asdict(r), "win_rate": r.win_rate, "win_ratio": r.win_ratio, "mark": r.mark(plan.level)}
         for r in analysis.rates
@@ -162,7 +165,8 @@ def table(
 
     ratings, plan = load(source, study, kind, leave_out)
     analysis = analyse(ratings, plan)
-    rendered = RENDERERS[form](table2(analysis.rates, ratings.dimensions, level=plan.level, intervals=intervals))
+    made = table2(analysis.rates, ratings.dimensions, level=plan.level, intervals=intervals, induced=ratings.induced)
+    rendered = RENDERERS[form](made)
     console.say(rendered.rstrip("\n"))
     for sentence in analysis.sentences():
         console.note(sentence)
@@ -173,14 +177,22 @@ def table(
 @ratings_options
 @click.pass_obj
 def agreement(console: Console, source: Path, study: Path | None, kind: str, leave_out: tuple[str, ...]) -> None:
-    """Print Krippendorff's alpha, Fleiss' kappa, Gwet's AC1 and percent agreement with the prevalence of answers."""
+    """Print Krippendorff's alpha, Fleiss' kappa, Gwet's AC1 and percent agreement with the prevalence of answers.
+
+    Of the annotators who pass the rules, as in `report`.
+    """
     from univg_bench.human.agreement import agreement as agree
+    from univg_bench.human.analysis import passed
     from univg_bench.human.gsb_tables import agreement_table
+    from univg_bench.human.screening import summary
 
     ratings, plan = load(source, study, kind, leave_out)
-    found = [agree(ratings, d.code, level=plan.level, seed=plan.seed) for d in ratings.dimensions]
+    kept, screened = passed(ratings, plan)
+    found = [agree(kept, d.code, level=plan.level, seed=plan.seed) for d in kept.dimensions]
+    sentence = summary(ratings, screened, plan)
     console.say(agreement_table(found).markdown())
-    console.finish({"agreement": [asdict(a) for a in found]})
+    console.say(sentence)
+    console.finish({"agreement": [asdict(a) for a in found], "sentences": [sentence]})
 
 
 @click.command()

@@ -14,6 +14,11 @@ from univg_bench.human.screening import Screened, screen, summary, without_exclu
 from univg_bench.human.side import SideBias, side_bias
 from univg_bench.human.winrate import WinRate, scope, win_rates
 
+INDUCED = (
+    "Induced from scores: nobody compared two videos side by side. More points for one video count as better, equal "
+    "points as same, and pairs share videos, so they are not independent."
+)
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -39,8 +44,8 @@ class Analysis:
     def sentences(self) -> list[str]:
         """Return what must be read with the numbers: for whom they hold, who was excluded, side bias, rows left out."""
         lines = scope(self.rates, self.plan.level)
-        if not self.rates:
-            lines = ["No main rating is left after screening, so there are no win rates; those of everybody are below."]
+        if self.ratings.induced:
+            lines.insert(0, INDUCED)
         lines += [summary(self.ratings, self.screened, self.plan), self.side.sentence(self.plan.level)]
         if self.left_out:
             kinds = ", ".join(f"{n} {kind}" for kind, n in self.left_out.items())
@@ -51,13 +56,10 @@ class Analysis:
 def analyse(ratings: Ratings, plan: Plan) -> Analysis:
     """Return the analysis of `ratings` under `plan`; deterministic, whatever the order of the rows.
 
-    Raises InputError where there is no main rating to analyse.
+    Raises InputError where there is no main rating to analyse, or none after screening.
     """
-    screened = tuple(screen(ratings, plan.screening))
+    kept, screened = passed(ratings, plan)
     rates_all = tuple(win_rates(ratings, plan))
-    if not rates_all:
-        raise InputError(f"{ratings.source} holds no main rating (practice, gold and repeats enter no win rate)")
-    kept = without_excluded(ratings, screened)
     rates = tuple(win_rates(kept, plan)) if len(kept) < len(ratings) else rates_all
     codes = [d.code for d in kept.dimensions]
     seen = ratings.frame["kind"].value_counts()
@@ -68,6 +70,24 @@ def analyse(ratings: Ratings, plan: Plan) -> Analysis:
         tuple(best_fit(kept, code, plan.level) for code in codes),
         side_bias(kept, level=plan.level), left_out,
     )  # fmt: skip
+
+
+def passed(ratings: Ratings, plan: Plan) -> tuple[Ratings, tuple[Screened, ...]]:
+    """Return the ratings of the annotators who passed the rules of `plan`, and the checks of all.
+
+    Raises InputError where there is no main rating, or none is left.
+    """
+    if not len(ratings.main):
+        raise InputError(f"{ratings.source} holds no main rating (practice, gold and repeats enter no win rate)")
+    screened = tuple(screen(ratings, plan.screening))
+    kept = without_excluded(ratings, screened)
+    if not len(kept) or not len(kept.main):
+        out = sum(s.excluded for s in screened)
+        raise InputError(
+            f"{ratings.source} has no main rating left: {out} of {len(screened)} annotators fail the rules of "
+            f"{plan.source or 'our defaults'}; see why with `human screen`, or all answers with `winrate --everybody`"
+        )
+    return kept, screened
 
 
 def best_fit(ratings: Ratings, dimension: str, level: float) -> Davidson:

@@ -53,6 +53,7 @@ UNIVG = (
     Dimension("OL", "Overall likeness", "OL", "Which video do you like better, all in all?"),
 )
 PRIMARY = "OL"
+NEEDS = ("", "text", "image")
 
 # Other spellings that papers and files use for the same ten.
 ALIASES = {"RO/S": "ROS"}
@@ -75,6 +76,9 @@ def find_dimensions(codes: Iterable[str]) -> tuple[Dimension, ...]:
 
 
 def plain_dimension(code: str) -> Dimension:
-    """Return a dimension about which nothing is known but its code (for files of other projects)."""
+    """Return one of the ten if `code` is theirs, else a dimension of which nothing is known but its code."""
+    for dimension in UNIVG:
+        if dimension.code == ALIASES.get(code, code):
+            return dimension
     words = code.replace("_", " ")
     return Dimension(code, words[:1].upper() + words[1:], "", f"Which video is better in {words}?")

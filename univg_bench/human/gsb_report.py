@@ -44,7 +44,7 @@ thead th:first-child{text-align:left}
 
 def figures(analysis: Analysis) -> dict[str, Chart]:
     """Return the figures that the data allow, by file name."""
-    rates = analysis.rates or analysis.rates_all
+    rates = analysis.rates
     dimensions = shown_dimensions(analysis)
     primary = next((d for d in dimensions if d.code == analysis.plan.primary), dimensions[-1])
     charts: dict[str, Chart] = {
@@ -57,7 +57,7 @@ def figures(analysis: Analysis) -> dict[str, Chart]:
 
 
 def shown_dimensions(analysis: Analysis) -> tuple[Dimension, ...]:
-    rated = {r.dimension for r in (analysis.rates or analysis.rates_all)}
+    rated = {r.dimension for r in analysis.rates}
     return tuple(d for d in analysis.ratings.dimensions if d.code in rated)
 
 
@@ -65,19 +65,20 @@ def write_report(analysis: Analysis, dest: Path, *, title: str) -> list[Path]:
     """Write report.html and its parts (tables as Markdown, CSV, LaTeX; figures as SVG, PNG) into the folder `dest`."""
     dimensions = shown_dimensions(analysis)
     level = analysis.plan.level
-    rates = analysis.rates or analysis.rates_all
-    first = table2(rates, dimensions, level=level)
+    rates = analysis.rates
+    induced = analysis.ratings.induced
+    first = table2(rates, dimensions, level=level, induced=induced)
     files: dict[str, bytes] = {
         "table2.md": first.markdown().encode(),
         "table2.csv": first.csv().encode(),
         "table2.tex": first.latex().encode(),
-        "win_rates.csv": rates_csv(rates, level=level).encode(),
+        "win_rates.csv": rates_csv(rates, level=level, induced=induced).encode(),
         "agreement.csv": agreement_table(analysis.agreements).csv().encode(),
         "annotators.csv": annotator_table(analysis.screened).csv().encode(),
         "strengths.csv": strength_table(analysis.strengths).csv().encode(),
     }
     if analysis.num_excluded:
-        files["win_rates_all_annotators.csv"] = rates_csv(analysis.rates_all, level=level).encode()
+        files["win_rates_all_annotators.csv"] = rates_csv(analysis.rates_all, level=level, induced=induced).encode()
     drawn = {}
     for name, chart in figures(analysis).items():
         drawn[name] = svg(chart)
@@ -92,7 +93,7 @@ def write_report(analysis: Analysis, dest: Path, *, title: str) -> list[Path]:
 def page(analysis: Analysis, drawn: dict[str, str], *, title: str) -> str:
     """Return the report as one HTML page without scripts or links to other files. drawn: figure name -> SVG."""
     dimensions, level = shown_dimensions(analysis), analysis.plan.level
-    rates = analysis.rates or analysis.rates_all
+    rates = analysis.rates
     ratings = analysis.ratings
     say = "".join(f"<p class='say'>{html.escape(s)}</p>" for s in analysis.sentences())
     counts = (
@@ -105,16 +106,20 @@ def page(analysis: Analysis, drawn: dict[str, str], *, title: str) -> str:
     facts += f", from <code>{html.escape(ratings.source)}</code>"
     excluded = ""
     if analysis.num_excluded:
-        everybody = table2(analysis.rates_all, dimensions, level=level).html()
+        everybody = table2(analysis.rates_all, dimensions, level=level, induced=ratings.induced).html()
         excluded = f"<h2>The same with nobody excluded</h2>{everybody}"
     source = analysis.plan.source
     origin = (
         f"From {source}." if source else "No study file was given: these are our defaults, not a plan of the study."
     )
     rules = "".join(f"<li>{html.escape(str(r))}</li>" for r in analysis.plan.screening) or "<li>none</li>"
+
+    def asked(dimension: Dimension) -> str:
+        return "not asked: induced from scores" if ratings.induced else html.escape(dimension.question)
+
     questions = "".join(
         f"<tr><th scope='row'>{html.escape(d.code)}</th><td style='text-align:left'>{html.escape(d.name)}</td>"
-        f"<td style='text-align:left'>{html.escape(d.question)}</td></tr>"
+        f"<td style='text-align:left'>{asked(d)}</td></tr>"
         for d in dimensions
     )
     agreement_figure = _figure(drawn, "agreement", "Coefficients of agreement with their intervals.")
@@ -125,7 +130,7 @@ def page(analysis: Analysis, drawn: dict[str, str], *, title: str) -> str:
 <p>{facts}.</p>
 {say}
 <h2>Win rates</h2>
-{table2(rates, dimensions, level=level).html()}
+{table2(rates, dimensions, level=level, induced=ratings.induced).html()}
 {_figure(drawn, "forest", "Win rates with their intervals; the numbers are in the table above.")}
 {_figure(drawn, "figure4", "Shares of the three answers; the counts are in the table below.")}
 <details><summary>Counts, three kinds of interval, tests</summary>{counts_table(rates, level=level).html()}</details>

@@ -97,9 +97,17 @@ def p_text(p: float | None) -> str:
 
 
 def table2(
-    rates: Sequence[WinRate], dimensions: Sequence[Dimension], *, level: float = 0.95, intervals: bool = True
+    rates: Sequence[WinRate],
+    dimensions: Sequence[Dimension],
+    *,
+    level: float = 0.95,
+    intervals: bool = True,
+    induced: bool = False,
 ) -> Table:
-    """Return the paper's Table 2: a row per comparison, a column per dimension, with intervals and marks."""
+    """Return the paper's Table 2: a row per comparison, a column per dimension, with intervals and marks.
+
+    induced: say in the title that nobody was asked (see univg_bench.human.induced).
+    """
     by_key = {(r.method, r.other, r.dimension): r for r in rates}
     rows = []
     for pair in comparisons(rates):
@@ -113,6 +121,8 @@ def table2(
             cells.append(f"{text} {interval_text(rate.interval, f'({rate.undefined})')}" if intervals else text)
         rows.append(tuple(cells))
     title = f"Win rate (G-B)/(G+S+B) in percent with {level:.0%} intervals" if intervals else "Win rate in percent"
+    if induced:
+        title += ", induced from scores"
     ours = {r.method for r in rates}
     versus = f"{ours.pop()} against" if len(ours) == 1 else "comparison"
     groups: list[tuple[str, int]] = []
@@ -149,7 +159,7 @@ def counts_table(rates: Sequence[WinRate], *, level: float = 0.95) -> Table:
     return Table("Counts, intervals and tests", header, rows, (MARKS,))
 
 
-def rates_csv(rates: Sequence[WinRate], *, level: float = 0.95) -> str:
+def rates_csv(rates: Sequence[WinRate], *, level: float = 0.95, induced: bool = False) -> str:
     """Return every field of every rate in long form; fractions of 1, empty where undefined."""
     out = io.StringIO()
     pairs = ("interval", "bootstrap", "naive")
@@ -160,8 +170,10 @@ def rates_csv(rates: Sequence[WinRate], *, level: float = 0.95) -> str:
         "win_ratio",
         "tie_share",
         "mark",
+        "origin",
         *(f"{p}_{end}" for p in pairs for end in ("low", "high")),
     ]
+    origin = "induced" if induced else "asked"
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
     for rate in rates:
@@ -169,7 +181,7 @@ def rates_csv(rates: Sequence[WinRate], *, level: float = 0.95) -> str:
         values = [getattr(rate, name) for name in plain]
         writer.writerow(
             ["" if v is None else v for v in values]
-            + [rate.win_rate, rate.win_ratio, rate.tie_share, rate.mark(level), *bounds]
+            + [rate.win_rate, rate.win_ratio, rate.tie_share, rate.mark(level), origin, *bounds]
         )
     return out.getvalue()
 

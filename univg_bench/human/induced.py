@@ -7,6 +7,7 @@ Induced comparisons are not the same as asked ones: nobody saw the two videos si
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from univg_bench.errors import InputError
-from univg_bench.human.dimensions import plain_dimension
+from univg_bench.human.dimensions import UNIVG, plain_dimension
 from univg_bench.human.rating_files import read_csv_text, read_table
 from univg_bench.human.ratings import Ratings, validate
 
@@ -44,10 +45,14 @@ def induce(scores: pd.DataFrame, *, source: str, columns: Sequence[str] = (), le
     missing = [c for c in names if c not in scores]
     if missing or not names:
         raise InputError(f"{source} has no score column {', '.join(missing) or 'at all'}; it has {_names(scores)}")
+    for key in keys:
+        _refuse(
+            (scores[key].isna() | (scores[key].astype(str).str.strip() == "")).to_numpy(), f"{key} is empty", source
+        )
     table = scores[keys].astype(str)
     for name in names:
         table[name] = pd.to_numeric(scores[name].astype(object), errors="coerce").astype(float)
-        _refuse(table[name].isna().to_numpy(), f"{name} is not a number", source)
+        _refuse(~np.isfinite(table[name].to_numpy()), f"{name} is not a finite number", source)
     _refuse(
         table.duplicated(keys).to_numpy(), f"the same {item}, {annotator} and {method} stand in an earlier row", source
     )
@@ -68,10 +73,15 @@ def induce(scores: pd.DataFrame, *, source: str, columns: Sequence[str] = (), le
             parts.append(part)
     if not parts or not sum(map(len, parts)):
         raise InputError(f"{source} implies no comparison: no annotator scored two methods for one item")
-    return validate(
-        pd.concat(parts, ignore_index=True), source=f"{source} (induced)",
-        dimensions=tuple(plain_dimension(n) for n in names), first_row=1,
-    )  # fmt: skip
+    dimensions = [plain_dimension(n) for n in names]
+    if len(set(dimensions)) < len(dimensions):
+        raise InputError(f"{source} has one dimension in two columns of {', '.join(names)} (RO/S is ROS); remove one")
+    # the ten in the order of Table 2, then others as they stand
+    dimensions.sort(key=lambda d: UNIVG.index(d) if d in UNIVG else len(UNIVG))
+    made = validate(
+        pd.concat(parts, ignore_index=True), source=f"{source} (induced)", dimensions=dimensions, first_row=1
+    )
+    return replace(made, induced=True)
 
 
 def _one_of(scores: pd.DataFrame, names: Sequence[str], source: str, also: str = "") -> str:

@@ -26,7 +26,7 @@ from typing import Any
 import yaml
 
 from univg_bench.errors import InputError
-from univg_bench.human.dimensions import PRIMARY, UNIVG, Dimension, find_dimensions
+from univg_bench.human.dimensions import NEEDS, PRIMARY, UNIVG, Dimension, find_dimensions
 
 MEASURES = {
     "straight_line": "share of pairs on which every question got the same answer",
@@ -149,6 +149,8 @@ def _dimensions(listed: object, where: str) -> tuple[Dimension, ...]:
         if bad:
             raise InputError(f"{where}, entry {number}: {bad[0]} is missing or no text")
         dimensions.append(Dimension(**{k: str(v) for k, v in {"group": "", **fields}.items()}))
+        if dimensions[-1].needs not in NEEDS:
+            raise InputError(f"{where}, entry {number}: needs is {dimensions[-1].needs!r}, expected text, image or ''")
     codes = [d.code for d in dimensions]
     if len(set(codes)) < len(codes):
         raise InputError(f"{where}: a code stands twice in {', '.join(codes)}")
@@ -157,7 +159,7 @@ def _dimensions(listed: object, where: str) -> tuple[Dimension, ...]:
 
 def _rule(entry: object, where: str) -> Rule:
     fields = _mapping(entry, ("measure", "min", "max", "min_count"), where)
-    if fields.get("measure") not in MEASURES:
+    if not isinstance(fields.get("measure"), str) or fields["measure"] not in MEASURES:
         raise InputError(f"{where}: unknown measure {fields.get('measure')!r}, expected one of {', '.join(MEASURES)}")
     if fields.get("min") is None and fields.get("max") is None:
         raise InputError(f"{where}: a rule needs min, max or both")

@@ -49,22 +49,49 @@ def read_csv_text(path: Path) -> pd.DataFrame:
     if not header.strip():
         raise InputError(f"{path} is empty; expected a header and one row per rating")
     # dictionary columns: a million ratings repeat a few thousand labels
-    names = pa_csv.open_csv(path).schema.names if "," in header else [header.strip()]
+    try:
+        names = pa_csv.open_csv(path).schema.names if "," in header else [header.strip()]
+    except pa.ArrowInvalid:
+        _refuse_first_odd_row(path)
+        raise
     text = pa.dictionary(pa.int32(), pa.string())
     convert = pa_csv.ConvertOptions(
         column_types={n: pa.float64() if n in NUMBERS else text for n in names},
         strings_can_be_null=True, null_values=[""],
     )  # fmt: skip
-    parse = pa_csv.ParseOptions(newlines_in_values=True)
+    # a blank line is a row of nothing, so that the rows after it keep their numbers
+    parse = pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
     try:
         table = pa_csv.read_csv(path, convert_options=convert, parse_options=parse)
     except pa.ArrowInvalid as error:
         if "conversion error" not in str(error):
+            _refuse_first_odd_row(path)
             raise
         # a number that is none: read it as text, and the validation names its row
         convert.column_types = dict.fromkeys(names, text)
         table = pa_csv.read_csv(path, convert_options=convert, parse_options=parse)
-    return _to_pandas(table)
+    frame = _to_pandas(table)
+    # blank lines at the end say nothing; only the end is looked at, as the table may be long
+    while len(frame) and frame.iloc[-1].isna().all():
+        frame = frame.iloc[:-1]
+    return frame
+
+
+def _refuse_first_odd_row(path: Path) -> None:
+    """Raise InputError that names the first row longer or shorter than the header (Arrow tells only one thread)."""
+    odd: list[pa_csv.InvalidRow] = []
+
+    def note(row: pa_csv.InvalidRow) -> str:
+        odd.append(row)
+        return "skip"
+
+    parse = pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=note)
+    pa_csv.read_csv(path, read_options=pa_csv.ReadOptions(use_threads=False), parse_options=parse)
+    if odd:
+        raise InputError(
+            f"{path}, row {odd[0].number}: {odd[0].actual_columns} cells under a header of {odd[0].expected_columns}; "
+            "write an empty cell for a value that is missing"
+        )
 
 
 def read_jsonl(path: Path) -> pd.DataFrame:
@@ -74,10 +101,13 @@ def read_jsonl(path: Path) -> pd.DataFrame:
         for number, line in enumerate(file, 1):
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{path}, line {number}: not JSON ({error.msg})") from error
+            except (json.JSONDecodeError, RecursionError) as error:
+                raise InputError(f"{path}, line {number}: not JSON that can be read ({error})") from error
             if not isinstance(row, dict):
                 raise InputError(f"{path}, line {number}: expected one object per line, found {type(row).__name__}")
+            nested = [key for key, value in row.items() if isinstance(value, list | dict)]
+            if nested:
+                raise InputError(f"{path}, line {number}: {nested[0]} is a list or object, expected a text or a number")
             rows.append(row)
     if not rows:
         raise InputError(f"{path} is empty; expected one object per line")

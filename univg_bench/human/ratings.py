@@ -44,12 +44,13 @@ class Ratings:
     """Validated ratings: text columns are categories with sorted labels, numbers are numbers.
 
     frame: the columns of the module docstring; kind and repeat are always there. dimensions: in table order.
-    source: where they came from, for messages and reports.
+    source: where they came from, for messages and reports. induced: nobody was asked, scores were compared.
     """
 
     frame: pd.DataFrame
     dimensions: tuple[Dimension, ...]
     source: str
+    induced: bool = False
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -78,8 +78,8 @@ def _entries(path: Path) -> list[Mapping[str, Any]]:
         raise InputError(f"there is no file {path}")
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON that can be read: {error}") from error
     if not isinstance(entries, list):
         raise InputError(f"{path}: expected a list of entries as VBench stores it, found {type(entries).__name__}")
     for number, entry in enumerate(entries, 1):
