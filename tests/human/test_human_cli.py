@@ -222,7 +222,7 @@ def test_bad_input_is_one_sentence_and_exit_2(tmp_path: Path, csv: Path, study: 
         (["table", str(broken)], "side is empty (row 3)"),
         (["table", str(tmp_path / "none.csv")], "there is no file"),
         (["table", str(csv), "--leave-out", "x"], "--leave-out belongs to --from scores"),
-        (["table", str(csv), "--study", str(tmp_path / "no.yaml")], "there is no study file"),
+        (["table", str(csv), "--study", str(tmp_path / "no.yaml")], "found no file"),
         (["simulate", str(tmp_path / "x.csv"), "--truth", "OL"], "--truth: 'OL' is not CODE=RATE"),
         (["simulate", str(tmp_path / "x.csv"), "--truth", "XX=1"], "unknown dimension 'XX'"),
         (["power", "--win-rate", "0"], "a win rate of 0 is no difference"),

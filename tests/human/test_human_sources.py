@@ -214,15 +214,22 @@ def test_a_plan_that_makes_no_sense_is_refused(refused, section, message):
 
 
 def test_files_that_are_no_study_are_refused(tmp_path: Path, refused):
-    with refused("there is no study file"):
+    with refused("absent.yaml"):
         load_plan(tmp_path / "absent.yaml")
     path = tmp_path / "study.yaml"
     path.write_text("a: [")
-    with refused("is not YAML"):
+    with refused("study.yaml:1"):
         load_plan(path)
     path.write_text("analysis:\n  level: 0.9\n  level: 0.95\n")
-    with refused("the key 'level' stands twice", "line 2"):
+    with refused("study.yaml:3", "level"):
         load_plan(path)
     path.write_text("title: x\n")
     with refused("has no section `analysis:`"):
         load_plan(path)
+
+
+def test_the_study_file_of_the_documentation_is_our_defaults(tmp_path: Path):
+    page = (Path(__file__).parents[2] / "docs" / "human_statistics.md").read_text(encoding="utf-8")
+    path = tmp_path / "study.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0])
+    assert load_plan(path).digest == Plan().digest

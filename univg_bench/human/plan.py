@@ -23,10 +23,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from univg_bench.errors import InputError
 from univg_bench.human.dimensions import NEEDS, PRIMARY, UNIVG, Dimension, find_dimensions
+from univg_bench.strict_yaml import load_yaml
 
 MEASURES = {
     "straight_line": "share of pairs on which every question got the same answer",
@@ -89,28 +88,12 @@ class Plan:
         return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """A SafeLoader that refuses a key that stands twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [str(k) for k in keys if keys.count(k) > 1]
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def load_plan(path: Path) -> Plan:
     """Return the plan under `analysis:` of a study file.
 
     Raises InputError for a file without that section, unknown keys and values that make no sense.
     """
-    if not path.is_file():
-        raise InputError(f"there is no study file {path}")
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    content = load_yaml(path).plain()
     if not isinstance(content, dict) or "analysis" not in content:
         raise InputError(f"{path} has no section `analysis:`; see docs/human_statistics.md for one to copy")
     return replace(parse_plan(content["analysis"], where=f"{path}, analysis"), source=path.name)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
+from univg_bench.atomic import write_bytes
 from univg_bench.errors import InputError
 from univg_bench.human.dimensions import UNIVG, Dimension
 from univg_bench.human.ratings import NUMBERS, TEXT, Ratings, validate
@@ -157,16 +156,12 @@ def write_ratings(ratings: Ratings, dest: Path) -> None:
 
 
 def write_atomically(dest: Path, content: bytes) -> None:
-    """Write `content` to `dest` so that no reader ever sees half of it."""
+    """Write `content` to `dest`, whole or not at all.
+
+    Raises InputError where the place is impossible, InfrastructureError where the machine fails (a full disk).
+    """
     try:
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=dest.parent, prefix=f".{dest.name}.", delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # a temporary file is private; give it what an ordinary new file would have had
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(dest)
+        write_bytes(dest, content)
     except OSError as error:
         raise InputError(f"cannot write {dest}: {error.strerror}") from error
 
