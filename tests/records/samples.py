@@ -34,7 +34,8 @@ def record_of(protocol: Protocol, *, name: str = "model", scored: int = 64) -> R
             },
             "model": {"name": name, "origin": "import", "source": "folder", "conditions_sha256": None},
             "status": {
-                "complete": scored == 64, "manifest_digest": "2" * 64, "expected": 64, "scored": scored, "excluded": {}, "suspicious": {},
+                "complete": scored == 64, "manifest_digest": "2" * 64,
+                "expected": 64, "scored": scored, "excluded": {}, "suspicious": {},
                 "references_expected": 64, "references_scored": 64, "references_excluded": {},
             },
             "samples": SET, "references": SET,
