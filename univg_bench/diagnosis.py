@@ -68,9 +68,9 @@ def _decoder() -> Finding:
         path = Path(folder) / "clip.mp4"
         write_lossless(path, frames, 8)
         exact = bool(np.array_equal(read_frames(path, range(9)), frames))
-    import av
+    from av import library_versions
 
-    libraries = ".".join(str(number) for number in av.library_versions["libavcodec"])
+    libraries = ".".join(str(number) for number in library_versions["libavcodec"])
     if exact:
         return Finding("decoder", True, f"libavcodec {libraries} stores and reads a clip without a changed bit")
     return Finding("decoder", False, f"libavcodec {libraries} changed a clip that it stored lossless; reinstall `av`")

@@ -16,7 +16,7 @@ PACKAGES = ("univg-bench", "torch", "torchvision", "open_clip_torch", "numpy", "
 
 def describe_environment(device: str) -> dict[str, Any]:
     """Return Python, packages, git commit, CPU, threads, decoder and device as plain data for a record."""
-    import av
+    from av import library_versions
 
     return {
         "python": platform.python_version(),
@@ -25,7 +25,7 @@ def describe_environment(device: str) -> dict[str, Any]:
         "cpu": _cpu_name(),
         "cpus": os.cpu_count(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "ffmpeg": {name: ".".join(str(n) for n in numbers) for name, numbers in sorted(av.library_versions.items())},
+        "ffmpeg": {name: ".".join(str(n) for n in numbers) for name, numbers in sorted(library_versions.items())},
         "code": _git_commit(),
         "device": _device_name(device),
     }

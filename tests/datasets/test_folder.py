@@ -180,7 +180,7 @@ def test_counts_of_the_fetv_protocol_are_refused_with_their_place(tmp_path: Path
 def test_the_real_slice_loads_where_it_is_there() -> None:
     root = Path(__file__).resolve().parents[3] / "shared" / "data" / "fetv"
     if not root.is_dir():
-        pytest.skip(f"needs the FETV slice in {root}; it is not shipped")
+        pytest.skip(f"there is no {root}; lay the project's shared/ beside the checkout to enable this")
     items = load_items(load_protocol("fetv-slice"), root)
     assert items.notes == ("1 of 22 items have no reference video: 574",)
     assert [item.item_id for item in items.items][:3] == ["002", "005", "006"]

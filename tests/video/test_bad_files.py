@@ -235,7 +235,7 @@ def test_an_error_crosses_to_another_process_whole() -> None:
     assert (error.problem, error.reason, str(error)) == ("corrupt", "frame 3 is damaged", "frame 3 is damaged")
 
 
-@pytest.mark.skipif(not FETV.is_dir(), reason="../shared/data/fetv is not beside this checkout")
+@pytest.mark.skipif(not FETV.is_dir(), reason="lay the project's shared/ beside the checkout to enable this")
 def test_no_real_video_is_called_damaged() -> None:
     paths = sorted(FETV.glob("*/*.mp4"))
     assert len(paths) == 109
