@@ -1,6 +1,8 @@
 """The command line: help without heavy imports, one sentence per mistake, the exit code it promises."""
 
 import json
+import subprocess
+import sys
 
 import click
 import pytest
@@ -77,13 +79,10 @@ def test_every_kind_of_error_has_its_exit_code(error: BaseException, code: int, 
 
 
 def test_a_reader_that_stops_early_is_no_error() -> None:
-    import subprocess
-    import sys
-
-    command = f"{sys.executable} -m univg_bench protocol list | head -1; exit ${{PIPESTATUS[0]}}"
+    # a reader that is gone before the first line, so that the outcome does not hang on who is faster
+    command = f"{sys.executable} -m univg_bench protocol list | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_json_keeps_stdout_for_the_record_and_quiet_keeps_warnings(capsys) -> None:
