@@ -57,7 +57,8 @@ def run_chunks(
             ended, _ = wait(ahead, return_when=FIRST_COMPLETED)
             for future in ended:
                 yield ahead.pop(future), future.result()
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, ConnectionError, EOFError) as error:
+        # a worker that dies while it is being started breaks the pipe to it, and the pool does not hide that
         raise InfrastructureError(
             "a worker process died (killed, or out of memory); finished chunks are kept, run the same command again"
             " to do the rest, with fewer --workers if memory was short"
