@@ -47,7 +47,8 @@ def same_padding(size: Sequence[int], kernel: Sequence[int], stride: Sequence[in
     return [(m // 2, m - m // 2) for m in missing]
 
 
-def _pad_same(x: Tensor, kernel: Sequence[int], stride: Sequence[int], value: float) -> Tensor:
+def pad_same(x: Tensor, kernel: Sequence[int], stride: Sequence[int], value: float) -> Tensor:
+    """Return x (B, C, T, H, W) with `value` around it, so that kernel and stride leave ⌈size / stride⌉ places."""
     around = same_padding(x.shape[2:], kernel, stride)
     flat = [amount for axis in reversed(around) for amount in axis]  # torch wants the last axis first
     return pad(x, flat, value=value) if any(flat) else x
@@ -63,7 +64,7 @@ class Unit3D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> (B, channels, ⌈T/stride⌉, ⌈H/stride⌉, ⌈W/stride⌉)."""
-        x = _pad_same(x, self.conv3d.kernel_size, self.conv3d.stride, 0.0)
+        x = pad_same(x, self.conv3d.kernel_size, self.conv3d.stride, 0.0)
         y: Tensor = self.bn(self.conv3d(x))
         return y.relu()
 
@@ -77,7 +78,7 @@ class MaxPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, T, H, W) -> (B, C, ⌈T/s⌉, ⌈H/s⌉, ⌈W/s⌉)."""
-        return max_pool3d(_pad_same(x, self.kernel, self.stride, float("-inf")), self.kernel, self.stride)
+        return max_pool3d(pad_same(x, self.kernel, self.stride, float("-inf")), self.kernel, self.stride)
 
 
 class Mixed(nn.Module):
@@ -137,18 +138,14 @@ class I3D(nn.Module):
 
         Raises InputError for other axes, fewer than 9 frames, or a size that the published network does not take.
         """
-        self._check(x)
+        self.check(x)
         for name, layer in self.named_children():
             if name != "logits":
                 x = layer(x)
-        # Average pool (2, H, W) with stride 1, 1x1x1 convolution, mean over time. The convolution is linear, so the
-        # means may come first: the same number for a fraction of the work, and in float32 under autocast too.
-        pooled = x.float().mean(dim=(3, 4))  # (B, C, T/8)
-        pooled = ((pooled[:, :, 1:] + pooled[:, :, :-1]) / 2).mean(dim=2)  # (B, C)
-        logits: Tensor = self.logits["conv3d"](pooled[:, :, None, None, None])
-        return logits[:, :, 0, 0, 0]
+        return mean_logits(x, self.logits["conv3d"])
 
-    def _check(self, x: Tensor) -> None:
+    def check(self, x: Tensor) -> None:
+        """Raise InputError unless x is a clip that this network takes."""
         if x.ndim != 5 or x.shape[1] != self.in_channels:
             raise InputError(
                 f"found clips of shape {tuple(x.shape)}, expected (B, {self.in_channels}, T, H, W) for I3D"
@@ -160,6 +157,18 @@ class I3D(nn.Module):
                 f"found frames of {x.shape[3]}x{x.shape[4]}, the published I3D takes {FULL_SIZE}x{FULL_SIZE} only:"
                 " larger ones would silently give several logits per class; resize as the recipe says"
             )
+
+
+def mean_logits(x: Tensor, classify: nn.Module) -> Tensor:
+    """Return logits (B, num_classes), float32, averaged over time, of the last feature map (B, C, T >= 2, H, W).
+
+    Average pool (2, H, W) with stride 1, 1x1x1 convolution, mean over time. The convolution is linear, so the means may
+    come first: the same number for a fraction of the work, and in float32 whatever the type of x.
+    """
+    pooled = x.float().mean(dim=(3, 4))  # (B, C, T)
+    pooled = ((pooled[:, :, 1:] + pooled[:, :, :-1]) / 2).mean(dim=2)  # (B, C)
+    logits: Tensor = classify(pooled[:, :, None, None, None])
+    return logits[:, :, 0, 0, 0]
 
 
 @dataclass(frozen=True)
