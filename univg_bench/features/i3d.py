@@ -7,7 +7,7 @@ TensorFlow's SAME: uneven padding goes to the back, which PyTorch's own `padding
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,8 @@ from torch.nn.functional import max_pool3d, pad
 from univg_bench.canonical import digest_of
 from univg_bench.errors import InputError
 from univg_bench.features.i3d_input import i3d_input
-from univg_bench.features.tensors import check_tensors, exact_float32, read_tensors
+from univg_bench.features.i3d_layouts import load_i3d_tensors
+from univg_bench.features.tensors import exact_float32
 from univg_bench.features.weights import Weights
 from univg_bench.recipes import FvdRecipe
 
@@ -171,38 +172,6 @@ def mean_logits(x: Tensor, classify: nn.Module) -> Tensor:
     return logits[:, :, 0, 0, 0]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """A family of keys in circulation. mark: how one key of it begins. rename: from its keys to ours.
-
-    refused: why such a file is not read, as the end of a sentence.
-    """
-
-    name: str
-    mark: str
-    rename: Callable[[str], str] = str
-    refused: str = ""
-
-
-_NOT_INCEPTION = "is a ResNet; FVD is defined on the Inception I3D, and features of another network are another metric"
-
-LAYOUTS: tuple[Layout, ...] = (
-    Layout("piergiaj", "Conv3d_1a_7x7.conv3d."),
-    Layout(
-        "hassony2",
-        "conv3d_1a_7x7.conv3d.",
-        refused="has hassony2's keys, which this version does not read; use i3d_pretrained_400.pt",
-    ),
-    Layout("pytorchvideo", "blocks.0.", refused=_NOT_INCEPTION),
-    Layout("torchvision", "stem.0.", refused=_NOT_INCEPTION),
-    Layout("resnet", "layer1.0.", refused=_NOT_INCEPTION),
-    Layout("mmaction", "backbone.", refused=_NOT_INCEPTION),
-)
-
-# classes of an I3D that is not Kinetics-400's -> what it is
-_OTHER_CLASSES = {157: "Charades", 600: "Kinetics-600", 700: "Kinetics-700"}
-
-
 @dataclass(frozen=True, eq=False)
 class VideoFeatures:
     """Features of one video under one recipe with one set of weights.
@@ -251,35 +220,6 @@ def load_video_features(recipe: FvdRecipe, weights: Weights, device: str = "cpu"
         {"extractor": "i3d", "version": VERSION, "recipe": recipe.digest, "weights": weights.digest, "device": kind}
     )
     return VideoFeatures(f"{recipe.network} {recipe.name}", net.num_classes, digest, recipe, net, torch.device(device))
-
-
-def load_i3d_tensors(weights: Weights, net: I3D) -> dict[str, Tensor]:
-    """Return the state dict of a weights file for `net`, float32, whatever layout of LAYOUTS it has.
-
-    Raises InputError for a network that is not I3D, other classes, optical flow, and keys or shapes that do not fit.
-    """
-    tensors = read_tensors(weights)
-    layout = next((layout for layout in LAYOUTS if any(key.startswith(layout.mark) for key in tensors)), None)
-    if layout is None:
-        raise InputError(f"{weights.path} holds no I3D: no key begins with {LAYOUTS[0].mark!r}")
-    if layout.refused:
-        raise InputError(f"{weights.path} {layout.refused}")
-    renamed = {layout.rename(k): v.float() for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
-    expected = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    _check_purpose(renamed, expected, weights)
-    check_tensors(renamed, expected, source=str(weights.path))
-    return renamed
-
-
-def _check_purpose(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], weights: Weights) -> None:
-    """Name the two ways in which a real I3D can be the wrong one, before its shapes are compared."""
-    bias, first = "logits.conv3d.bias", "Conv3d_1a_7x7.conv3d.weight"
-    if first in found and found[first].ndim == 5 and found[first].shape[1] == 2:
-        raise InputError(f"{weights.path} takes optical flow (2 channels), this metric needs the RGB network")
-    if bias in found and found[bias].shape != expected[bias].shape:
-        classes, wanted = found[bias].numel(), expected[bias].numel()
-        training = f" (as trained on {_OTHER_CLASSES[classes]})" if classes in _OTHER_CLASSES else ""
-        raise InputError(f"{weights.path} has {classes} classes{training}, the recipe's network has {wanted}")
 
 
 def _network(recipe: FvdRecipe) -> I3D:
