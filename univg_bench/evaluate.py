@@ -7,31 +7,27 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from univg_bench.canonical import digest_of
 from univg_bench.console import Console
-from univg_bench.datasets import ItemSet, load_items
-from univg_bench.datasets.items import name_some
 from univg_bench.engine.local import run_chunks
 from univg_bench.environment import describe_environment
-from univg_bench.errors import InputError, SampleError
+from univg_bench.errors import InputError
 from univg_bench.features.cache import FeatureCache
 from univg_bench.features.extract import Extractor, extract_chunk
-from univg_bench.features.plan import FeaturePlan, ScoredVideo
+from univg_bench.features.plan import FeaturePlan
 from univg_bench.features.weights import find_weights
-from univg_bench.index import Source, indexed_rows
-from univg_bench.measure import Planned, Sample, measure, plan_metric
+from univg_bench.measure import Planned, measure, plan_metric
 from univg_bench.per_video import write_per_video
-from univg_bench.problems import FAILING, Needs, failing, problems, suspicious
+from univg_bench.problems import failing, suspicious
 from univg_bench.protocol import GivenImages, Protocol, recipe_of
 from univg_bench.records import Cost, ModelPart, ProtocolPart, Record, Status, VideoSetPart, save_record
-from univg_bench.samples import Index, Row, Run, sample_name
-
-Excluded = dict[str, list[str]]  # class of problem -> names
+from univg_bench.samples import Row, Run
+from univg_bench.scored import scored_sets
 
 
 def evaluate_run(
@@ -54,24 +50,17 @@ def evaluate_run(
     scored (unless allow_missing), InfrastructureError when a worker dies.
     """
     started, wall, cpu = datetime.now(UTC), time.perf_counter(), _cpu_seconds()
-    _check_device(device)
+    check_device(device)
     run = Run.open(path)
     protocol = run.protocol()
     extractors = {m.id: Extractor(recipe_of(m), find_weights(m.weights, weights), device) for m in protocol.metrics}
     allow_missing = allow_missing or run.facts.allow_missing
-    data = data or Path(run.facts.data)
-    items = _load_items(run, protocol, data, allow_missing)
-    rows = {row.name: row for row in run.rows()}
-    _check_names(run, protocol, rows, items)
-    found = problems(rows.values(), Needs.of_samples(protocol))
-    _refuse_incomplete(f"samples of {run.facts.model}", len(rows), failing(found), allow_missing)
-
-    references, reference_rows, excluded_references = _references(items, protocol, path, data, workers, console)
-    _refuse_incomplete("reference videos", len(items.references), excluded_references, allow_missing)
-
+    sets = scored_sets(
+        run, protocol, data=data or Path(run.facts.data), workers=workers, allow_missing=allow_missing, console=console
+    )
+    items, references, found = sets.items, sets.references, sets.found
     plan = FeaturePlan.empty(FeatureCache(cache or path.parent.parent / ".features"))
-    samples = _samples(run, rows, failing(found), items)
-    planned = [plan_metric(m, extractors[m.id], samples, items.items, references, plan) for m in protocol.metrics]
+    planned = [plan_metric(m, extractors[m.id], sets.samples, items.items, references, plan) for m in protocol.metrics]
     num_features, chunks = plan.num_features(), plan.chunks()
     todo = run_chunks(extract_chunk, chunks, workers=workers)
     computed = sum(n for _, n in console.progress(todo, total=len(chunks), title="features", unit="chunk"))
@@ -82,7 +71,7 @@ def evaluate_run(
 
     num_references = len({item.reference_id for item in items.items if item.reference_id})
     measured = [measure(one, protocol, plan.cache, path / "features", watch) for one in planned]
-    write_per_video(path / "per_video.parquet", rows, items, planned, [columns for _, columns in measured])
+    write_per_video(path / "per_video.parquet", sets.rows, items, planned, [columns for _, columns in measured])
     record = Record(
         protocol=ProtocolPart(
             id=protocol.id, version=protocol.version, digest=protocol.digest, title=protocol.title, task=protocol.task
@@ -96,16 +85,16 @@ def evaluate_run(
         status=Status(
             complete=not failing(found) and len(references) == num_references,
             manifest_digest=run.index.digest,
-            expected=len(rows),
-            scored=len(samples),
+            expected=len(sets.rows),
+            scored=len(sets.samples),
             excluded=failing(found),
             suspicious=suspicious(found),
             references_expected=num_references,
             references_scored=len(references),
-            references_excluded=excluded_references,
+            references_excluded=sets.excluded_references,
         ),
-        samples=_describe([rows[sample.video.name] for sample in samples]),
-        references=_describe(reference_rows),
+        samples=_describe([sets.rows[sample.video.name] for sample in sets.samples]),
+        references=_describe(sets.reference_rows),
         metrics=[part for part, _ in measured],
         notes=[
             *items.notes,
@@ -129,7 +118,8 @@ def evaluate_run(
     return record
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raise InputError unless networks can run on `device` here."""
     if device == "cpu":
         return
     import torch
@@ -140,87 +130,6 @@ def _check_device(device: str) -> None:
         raise InputError(f"found --device {device}, but torch {torch.__version__} sees no CUDA device here; use cpu")
     if int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
         raise InputError(f"found --device {device}, but there are only {torch.cuda.device_count()} CUDA devices")
-
-
-def _check_names(run: Run, protocol: Protocol, rows: Mapping[str, Row], items: ItemSet) -> None:
-    """Refuse a manifest whose samples are not those of the protocol's items: somebody edited it."""
-    expected = {sample_name(i.item_id, k) for i in items.items for k in range(protocol.generation.samples_per_item)}
-    if set(rows) != expected:
-        odd = name_some(sorted(set(rows) ^ expected))
-        raise SampleError(f"the manifest of {run.folder} does not hold the protocol's samples ({odd}); import again")
-
-
-def _load_items(run: Run, protocol: Protocol, data: Path, allow_missing: bool) -> ItemSet:
-    items = load_items(protocol, data, allow_missing=allow_missing)
-    if items.digest != run.facts.items_digest:
-        raise InputError(
-            f"the prompts in {data} (digest {items.digest[:12]}) are not those the samples were imported for (digest"
-            f" {run.facts.items_digest[:12]}); give the same --data, or import again into another --dest"
-        )
-    return items
-
-
-def _refuse_incomplete(what: str, expected: int, excluded: Excluded, allow_missing: bool) -> None:
-    names = {name: kind for kind, found in excluded.items() for name in found}
-    if not names or allow_missing:
-        return
-    classes = "; ".join(
-        f"{len(found)} {kind} ({FAILING[kind]}): {name_some(found)}" for kind, found in excluded.items()
-    )
-    raise SampleError(
-        f"found {expected - len(names)} of {expected} {what} fit to be scored; {classes}. Put them right and import"
-        " again, or allow it with --allow-missing, and the record will say incomplete",
-        names,
-    )
-
-
-def _references(
-    items: ItemSet, protocol: Protocol, path: Path, data: Path, workers: int, console: Console
-) -> tuple[dict[str, ScoredVideo], list[Row], Excluded]:
-    """Return the real videos that can be scored, by id and as rows, and the others by class of problem.
-
-    They stay where they are; what is known of them is kept beside the runs of the protocol, so that the next model's
-    evaluation need not decode them again. Nothing is written into the data folder.
-    """
-    sources = [Source(name, file) for name, file in items.references.items()]
-    home = path.parent / ".references"
-    rows = indexed_rows(sources, home, root=data, workers=workers, console=console, title="references")
-    excluded = failing(problems(rows, Needs.of_references(protocol)))
-    skipped = {name for names in excluded.values() for name in names}
-    fit = [row for row in rows if row.name not in skipped]
-    clusters = {item.reference_id: item.cluster for item in items.items if item.reference_id}
-    base = data.absolute()
-    videos = {row.name: _scored(row, clusters[row.name], Index.resolve(row, base, "in-place")) for row in fit}
-    return videos, fit, excluded
-
-
-def _samples(run: Run, rows: Mapping[str, Row], excluded: Excluded, items: ItemSet) -> list[Sample]:
-    """Return the samples that are scored, in the order of the items."""
-    skipped = {name for names in excluded.values() for name in names}
-    by_id = {item.item_id: item for item in items.items}
-    facts, samples = run.index.facts, []
-    base = Path(facts.root) if facts.place == "in-place" else run.folder
-    for name, row in rows.items():
-        if name not in skipped:
-            item = by_id[name.rpartition("-s")[0]]
-            samples.append(Sample(_scored(row, item.cluster, Index.resolve(row, base, facts.place)), item))
-    return samples
-
-
-def _scored(row: Row, cluster: str, path: Path) -> ScoredVideo:
-    # features may come from the cache, and then nobody opens the file: that it is still there is seen here
-    if not path.is_file() or path.stat().st_size != row.bytes:
-        state = "has another size than" if path.is_file() else "is not there any more, as"
-        raise SampleError(f"{path} {state} when it was imported; import again", {row.name: "changed"})
-    return ScoredVideo(
-        name=row.name,
-        cluster=cluster,
-        path=path,
-        file_sha256=row.file_sha256,
-        rgb_sha256=row.rgb_sha256,
-        num_frames=row.frames,
-        seconds=row.duration,
-    )
 
 
 def _describe(rows: Sequence[Row]) -> VideoSetPart:
