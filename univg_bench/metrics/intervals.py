@@ -27,7 +27,11 @@ class Interval:
     low: float
     high: float
     level: float
-    method: Literal["cluster-bootstrap percentile", "estimate ± 1.96 bootstrap s.d. (conservative)"]
+    method: Literal[
+        "cluster-bootstrap percentile",
+        "estimate ± 1.96 bootstrap s.d. (conservative)",
+        "estimate ± 1.96 jackknife s.e.",
+    ]
     replicates: int
     seed: int
     clusters: int
