@@ -146,7 +146,7 @@ class _ClusterSums:
             sizes=np.bincount(own, minlength=count).astype(np.float64),
             real_sizes=np.bincount(other, minlength=count).astype(np.float64),
             rows_xx=rows_xx, own_xx=own_xx, rows_yy=rows_yy, own_yy=own_yy,
-            xy_rows=np.bincount(own, weights=per_x, minlength=count), xy_columns=np.bincount(other, weights=per_y, minlength=count), own_xy=own_xy,
+            xy_rows=_by_cluster(own, per_x, count), xy_columns=_by_cluster(other, per_y, count), own_xy=own_xy,
         )  # fmt: skip
 
     def estimate(self) -> float:
@@ -179,7 +179,11 @@ def _within(x: Floats, codes: Codes, count: int) -> tuple[Floats, Floats]:
         per_row[rows] += tile.sum(axis=1)
         per_row[columns] += tile.sum(axis=0)
         _add_shared(own, tile, codes[rows], codes[columns])
-    return np.bincount(codes, weights=per_row, minlength=count), 2 * own
+    return _by_cluster(codes, per_row, count), 2 * own
+
+
+def _by_cluster(codes: Codes, values: Floats, count: int) -> Floats:
+    return np.bincount(codes, weights=values, minlength=count).astype(np.float64)
 
 
 def _add_shared(own: Floats, tile: Floats, rows: Codes, columns: Codes) -> None:
