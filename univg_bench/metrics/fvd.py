@@ -67,7 +67,7 @@ def fvd(
     interval, num_clusters = None, len({*clusters, *reference_clusters})
     deviation = None
     if replicates and num_clusters > 1:
-        deviation = _bootstrap_deviation(
+        deviation = bootstrap_deviation(
             samples, references, clusters, reference_clusters, ddof=ddof, replicates=replicates, seed=seed, watch=watch
         )
     if deviation is not None:
@@ -83,7 +83,7 @@ def fvd(
     )  # fmt: skip
 
 
-def _bootstrap_deviation(
+def bootstrap_deviation(
     samples: Features,
     references: Features,
     clusters: Sequence[str],
