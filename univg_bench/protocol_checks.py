@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from univg_bench.features.weights import DEFAULT_WEIGHTS, KNOWN_WEIGHTS
+from univg_bench.features.known_weights import DEFAULT_WEIGHTS, KNOWN_WEIGHTS
 from univg_bench.protocol import (
     ClipsimMetric,
     DataImages,

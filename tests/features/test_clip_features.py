@@ -236,15 +236,24 @@ def test_what_are_no_frames_is_refused(file: Path, frames: np.ndarray, change: A
         load_image_text_features(RECIPE, weights_of(file)).images(change(frames))
 
 
-def test_nan_is_refused_not_returned(net: Any, tmp_path: Path, frames: np.ndarray) -> None:
+def test_features_that_overflow_are_refused_not_returned(net: Any, tmp_path: Path, frames: np.ndarray) -> None:
     state = {k: v.clone() for k, v in net.state_dict().items()}
-    state["visual.proj"][0, 0] = state["text_projection"][0, 0] = float("nan")
-    save_file(state, tmp_path / "nan.safetensors")
-    features = load_image_text_features(RECIPE, weights_of(tmp_path / "nan.safetensors"))
+    for key in ("visual.proj", "text_projection"):
+        state[key] = torch.full_like(state[key], 3e38)
+    save_file(state, tmp_path / "large.safetensors")
+    features = load_image_text_features(RECIPE, weights_of(tmp_path / "large.safetensors"))
     with pytest.raises(InputError, match="NaN or infinite features"):
         features.images(frames)
     with pytest.raises(InputError, match="NaN or infinite features"):
         features.text("a dog")
+
+
+def test_weights_that_are_not_finite_are_refused(net: Any, tmp_path: Path) -> None:
+    state = {k: v.clone() for k, v in net.state_dict().items()}
+    state["visual.proj"][0, 0] = float("nan")
+    save_file(state, tmp_path / "nan.safetensors")
+    with pytest.raises(InputError, match=r"is damaged: 1 tensors with NaN or infinite values \(visual\.proj"):
+        load_image_text_features(RECIPE, weights_of(tmp_path / "nan.safetensors"))
 
 
 # --- the tiny CLIP ----------------------------------------------------------------------------------------------------

@@ -107,12 +107,21 @@ def test_what_is_no_video_is_refused(tiny_file: Path, video: np.ndarray, change:
         features(change(video))  # type: ignore[operator]
 
 
-def test_nan_is_refused_not_returned(tmp_path: Path, video: np.ndarray) -> None:
+def test_features_that_overflow_are_refused_not_returned(tmp_path: Path, video: np.ndarray) -> None:
     state = tiny_state()
-    state["logits.conv3d.bias"][0] = float("nan")
-    save_file(state, tmp_path / "nan.safetensors")
+    state["logits.conv3d.weight"] *= 1e38
+    state["logits.conv3d.weight"] *= 10
+    save_file({k: v.nan_to_num() for k, v in state.items()}, tmp_path / "large.safetensors")
     with pytest.raises(InputError, match="NaN or infinite features"):
-        load_video_features(TINY, weights_of(tmp_path / "nan.safetensors"))(video)
+        load_video_features(TINY, weights_of(tmp_path / "large.safetensors"))(video)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    state = tiny_state()
+    state["logits.conv3d.bias"][0] = value
+    with pytest.raises(InputError, match=r"is damaged: 1 tensors with NaN or infinite values \(logits\.conv3d\.bias"):
+        load_video_features(TINY, saved(tmp_path, state))
 
 
 def test_containers_of_the_same_tensors_give_the_same_feature(

@@ -12,15 +12,8 @@ import pytest
 
 from univg_bench.errors import InputError
 from univg_bench.features import weights as module
-from univg_bench.features.weights import (
-    DEFAULT_WEIGHTS,
-    KNOWN_WEIGHTS,
-    KnownFile,
-    checksums,
-    container,
-    find_weights,
-    names,
-)
+from univg_bench.features.known_weights import DEFAULT_WEIGHTS, KNOWN_WEIGHTS, KnownFile, names
+from univg_bench.features.weights import checksums, container, find_weights
 from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES
 
 # stand-ins with real containers: eight bytes of header length, then JSON
@@ -69,7 +62,7 @@ def test_imagenet_weights_are_named_and_never_taken_for_the_fvd_weights(folder: 
 def test_what_is_missing_is_said_with_where_and_how_to_get_it(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         find_weights("i3d-kinetics400", folder)
-    for part in ("i3d-kinetics400", str(folder), "cache", "github.com/SongweiGe/TATS", "licence", "$UNIVG_WEIGHTS"):
+    for part in ("i3d-kinetics400", str(folder), "cache", "google-deepmind/kinetics-i3d", "licence", "$UNIVG_WEIGHTS"):
         assert part in str(caught.value)
 
 
@@ -153,20 +146,42 @@ def test_containers_are_told_by_content(tmp_path: Path) -> None:
     for content, expected in ((FVD, "safetensors"), (b"\x80\x02}q\x00.", "torch")):
         (tmp_path / "x").write_bytes(content)
         assert container(tmp_path / "x") == expected
-    (tmp_path / "x").write_bytes(b"<html>404</html>")
-    with pytest.raises(InputError, match="is no weights file"):
-        container(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("x.pt", b"", "is empty"),
+        ("x.pt", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a pointer of git-LFS"),
+        ("x.data-00000-of-00001", b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of git-LFS"),
+        ("x.pt", b"\n<!DOCTYPE html><title>Quota exceeded</title>", "is a web page"),
+        ("x.pt", b"<html>404</html>", "is a web page"),
+        ("x.pt", b"PK\x03\x04" + bytes(100), "is an archive without its end"),
+        ("model.ckpt.index", bytes(100), "is the index of a TensorFlow checkpoint; name the .data-00000-of-00001"),
+        ("x.pt", b"hello, world", "neither safetensors, nor written by torch.save"),
+    ],
+)
+def test_what_is_no_weights_file_is_said_to_be_what_it_is(
+    tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        container(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_table_is_well_formed() -> None:
     for known in KNOWN_WEIGHTS:
-        assert re.fullmatch(r"sha256:[0-9a-f]{64}|git-blob:[0-9a-f]{40}", known.checksum), known
-        assert all(getattr(known, f.name) for f in dataclasses.fields(KnownFile) if f.name not in ("name", "refused"))
-        assert known.name or known.refused, known
+        assert re.fullmatch(r"sha256:[0-9a-f]{64}|git-blob:[0-9a-f]{40}|crc32c:[a-z0-9_]+", known.checksum), known
+        optional = ("name", "refused", "checkpoint")
+        assert all(getattr(known, f.name) for f in dataclasses.fields(KnownFile) if f.name not in optional), known
+        assert bool(known.name) != bool(known.refused), known
     assert len({known.checksum for known in KNOWN_WEIGHTS}) == len(KNOWN_WEIGHTS)
     for name in names():
-        usable = [known for known in KNOWN_WEIGHTS if known.name == name and not known.refused]
-        assert len(usable) == 1 or name.startswith("tiny-")
+        usable = [known for known in KNOWN_WEIGHTS if known.name == name]
+        assert len({known.architecture for known in usable}) == 1 or name.startswith("tiny-")
 
 
 def test_every_recipe_has_default_weights() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from univg_bench.errors import InputError
 from univg_bench.features import torchscript
+from univg_bench.features.i3d_checkpoints import read_checkpoint
 from univg_bench.features.weights import Weights
 
 
@@ -26,6 +27,8 @@ def read_tensors(weights: Weights) -> dict[str, Tensor]:
     """
     if weights.layout == "torchscript":
         return torchscript.read_tensors(weights.path)
+    if weights.layout == "tensorflow":
+        return {name: torch.from_numpy(value) for name, value in read_checkpoint(weights.path).items()}
     try:
         if weights.layout == "safetensors":
             from safetensors.torch import load_file
@@ -45,7 +48,10 @@ def read_tensors(weights: Weights) -> dict[str, Tensor]:
 
 
 def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, source: str) -> None:
-    """Raise InputError unless `found` has exactly the keys and shapes of `expected`; `source` names the file."""
+    """Raise InputError unless `found` has exactly the keys and shapes of `expected`, and finite values.
+
+    source: names the file.
+    """
     problems = [
         *_first("missing", sorted(expected.keys() - found.keys())),
         *_first("not of this network", sorted(found.keys() - expected.keys())),
@@ -60,6 +66,9 @@ def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *
     ]
     if problems:
         raise InputError(f"{source} does not fit the network: {'; '.join(problems)}")
+    spoilt = [key for key, value in found.items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if spoilt:
+        raise InputError(f"{source} is damaged: {'; '.join(_first('tensors with NaN or infinite values', spoilt))}")
 
 
 def _first(what: str, keys: Iterable[str]) -> list[str]:
