@@ -28,8 +28,9 @@ from safetensors.torch import save_file
 from univg_bench.encode import write_preview
 from univg_bench.environment import describe_environment
 from univg_bench.features.clip import load_image_text_features
-from univg_bench.features.i3d import I3D, load_video_features
+from univg_bench.features.i3d import I3D
 from univg_bench.features.i3d_input import i3d_input
+from univg_bench.features.video_features import load_video_features
 from univg_bench.features.weights import Weights
 from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES
 from univg_bench.video import read_frames

@@ -75,7 +75,7 @@ def work(kind: str, folder: Path) -> None:
 
 def load(kind: str, folder: Path):  # type: ignore[no-untyped-def]  # extractors of two kinds, called alike
     from univg_bench.features.clip import load_image_text_features
-    from univg_bench.features.i3d import load_video_features
+    from univg_bench.features.video_features import load_video_features
     from univg_bench.features.weights import Weights, find_weights
     from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES
 

@@ -5,7 +5,7 @@ import pytest
 
 from univg_bench.datasets.moving_shapes import caption, render, scene
 from univg_bench.features.clip import load_image_text_features
-from univg_bench.features.i3d import load_video_features
+from univg_bench.features.video_features import load_video_features
 from univg_bench.features.weights import find_weights
 from univg_bench.frames import FramePolicy
 from univg_bench.ladder import RUNGS, WRONG_CAPTIONS
