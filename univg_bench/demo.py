@@ -20,10 +20,11 @@ from univg_bench.evaluate import evaluate_run
 from univg_bench.importing import import_samples, refuse_failing
 from univg_bench.ladder import RUNGS, write_ladder
 from univg_bench.layouts import match_files
-from univg_bench.measure import Rows
+from univg_bench.measures.data import Rows
 from univg_bench.metrics.frechet import frechet_distance
-from univg_bench.protocol import FvdMetric, MovingShapesData, Protocol
+from univg_bench.protocol import MovingShapesData, Protocol
 from univg_bench.protocol_files import load_protocol
+from univg_bench.protocol_metrics import FvdMetric
 from univg_bench.recipes import FVD_RECIPES
 from univg_bench.records import Record
 from univg_bench.sheet import write_sheet

@@ -15,7 +15,8 @@ import numpy as np
 
 from univg_bench.errors import InputError
 from univg_bench.features.weights import find_weights
-from univg_bench.protocol import FolderData, MovingShapesData, MsrvttData, Protocol, recipe_of
+from univg_bench.protocol import FolderData, MovingShapesData, MsrvttData, Protocol
+from univg_bench.protocol_metrics import recipe_of, weights_of
 from univg_bench.recipes import FvdRecipe
 
 GIB = 1 << 30
@@ -78,8 +79,11 @@ def _decoder() -> Finding:
 
 def _weights(protocol: Protocol, folder: Path | None) -> Iterator[Finding]:
     for metric in protocol.metrics:
+        wanted = weights_of(metric)
+        if wanted is None:
+            continue
         try:
-            found = find_weights(metric.weights, folder)
+            found = find_weights(wanted, folder)
         except InputError as error:
             yield Finding("weights", False, f"{metric.id}: {error}")
         else:

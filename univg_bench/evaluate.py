@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from univg_bench.canonical import digest_of
+from univg_bench.conditions import condition_images
 from univg_bench.console import Console
 from univg_bench.engine.local import run_chunks
 from univg_bench.environment import describe_environment
@@ -21,10 +22,12 @@ from univg_bench.features.cache import FeatureCache
 from univg_bench.features.extract import Extractor, extract_chunk
 from univg_bench.features.plan import FeaturePlan
 from univg_bench.features.weights import find_weights
-from univg_bench.measure import Planned, measure, plan_metric
+from univg_bench.measure import Planned, Store, measure, plan_metric
+from univg_bench.measures.gather import write_index
 from univg_bench.per_video import write_per_video
 from univg_bench.problems import failing, suspicious
-from univg_bench.protocol import GivenImages, Protocol, recipe_of
+from univg_bench.protocol import GivenImages, Protocol
+from univg_bench.protocol_metrics import Metric, recipe_of, weights_of
 from univg_bench.records import Cost, ModelPart, ProtocolPart, Record, Status, VideoSetPart, save_record
 from univg_bench.samples import Row, Run
 from univg_bench.scored import scored_sets
@@ -40,11 +43,13 @@ def evaluate_run(
     cache: Path | None,
     allow_missing: bool,
     console: Console,
+    images: Path | None = None,
 ) -> Record:
     """Compute every metric of the run's protocol, write `results.json` and `per_video.parquet`, return the record.
 
     data: the folder of the protocol's data; None: where it lay when the run was made. weights: a folder searched for
-    weights first. cache: the folder of features. What is cheap and may fail comes before what is expensive.
+    weights first. cache: the folder of features. images: the folder of condition images, where metrics compare with
+    them; None: where they lay at import. What is cheap and may fail comes before what is expensive.
 
     Raises InputError for missing weights or data, SampleError for samples or references that are missing or cannot be
     scored (unless allow_missing), InfrastructureError when a worker dies.
@@ -53,14 +58,17 @@ def evaluate_run(
     check_device(device)
     run = Run.open(path)
     protocol = run.protocol()
-    extractors = {m.id: Extractor(recipe_of(m), find_weights(m.weights, weights), device) for m in protocol.metrics}
+    extractors = {metric.id: _extractor(metric, weights, device) for metric in protocol.metrics}
     allow_missing = allow_missing or run.facts.allow_missing
-    sets = scored_sets(
-        run, protocol, data=data or Path(run.facts.data), workers=workers, allow_missing=allow_missing, console=console
-    )
+    data = data or Path(run.facts.data)
+    sets = scored_sets(run, protocol, data=data, workers=workers, allow_missing=allow_missing, console=console)
     items, references, found = sets.items, sets.references, sets.found
+    pictures = condition_images(run, protocol, items, references, images, data)
     plan = FeaturePlan.empty(FeatureCache(cache or path.parent.parent / ".features"))
-    planned = [plan_metric(m, extractors[m.id], sets.samples, items.items, references, plan) for m in protocol.metrics]
+    planned = [
+        plan_metric(metric, extractors[metric.id], sets.samples, items.items, references, plan, pictures)
+        for metric in protocol.metrics
+    ]
     num_features, chunks = plan.num_features(), plan.chunks()
     todo = run_chunks(extract_chunk, chunks, workers=workers)
     computed = sum(n for _, n in console.progress(todo, total=len(chunks), title="features", unit="chunk"))
@@ -70,8 +78,13 @@ def evaluate_run(
         return console.progress(replicates, total=total, title="interval", unit="replicate")
 
     num_references = len({item.reference_id for item in items.items if item.reference_id})
-    measured = [measure(one, protocol, plan.cache, path / "features", watch) for one in planned]
-    write_per_video(path / "per_video.parquet", sets.rows, items, planned, [columns for _, columns in measured])
+    store = Store(plan.cache, path / "features")
+    measured = [measure(one, protocol, store, watch) for one in planned]
+    write_per_video(path / "per_video.parquet", sets.rows, items, planned, [one.columns for one in measured])
+    write_index(
+        path / "features" / "index.json", {one.part.id: one.entry for one in measured},
+        protocol_digest=protocol.digest, manifest_digest=run.index.digest,
+    )  # fmt: skip
     record = Record(
         protocol=ProtocolPart(
             id=protocol.id, version=protocol.version, digest=protocol.digest, title=protocol.title, task=protocol.task
@@ -95,7 +108,7 @@ def evaluate_run(
         ),
         samples=_describe([sets.rows[sample.video.name] for sample in sets.samples]),
         references=_describe(sets.reference_rows),
-        metrics=[part for part, _ in measured],
+        metrics=[one.part for one in measured],
         notes=[
             *items.notes,
             *_notes_on_length(planned),
@@ -116,6 +129,11 @@ def evaluate_run(
     )
     save_record(record, path / "results.json")
     return record
+
+
+def _extractor(metric: Metric, weights: Path | None, device: str) -> Extractor:
+    name = weights_of(metric)
+    return Extractor(recipe_of(metric), None if name is None else find_weights(name, weights), device)
 
 
 def check_device(device: str) -> None:

@@ -65,6 +65,7 @@ def import_samples(
     source: Path,
     data: Path,
     runs: Path,
+    images: Path | None = None,
     place: Place = "copy",
     workers: int = 1,
     allow_missing: bool = False,
@@ -73,7 +74,8 @@ def import_samples(
     """Bring the run of `model` under `protocol` up to date with the matched files, which lie in the folder `source`.
 
     data: the folder that the items came from; the run notes it, so that its evaluation finds the real videos too.
-    Items that have a condition image have its SHA-256 recorded: other images are other conditions.
+    Items that have a condition image have its SHA-256 recorded: other images are other conditions. images: the folder
+    they were named by, noted likewise.
 
     The run then holds exactly these files: a sample that an earlier import had, and this one has not, is missing.
     A video that fails is named and not stored; allow_missing marks the run, so that it can be evaluated as incomplete.
@@ -100,6 +102,7 @@ def import_samples(
         layout=matched.layout,
         conditions_digest=digest_of(conditions) if conditions else "",
         allow_missing=allow_missing,
+        images=str(images.absolute()) if images else "",
     )
     _refuse_another_run(folder, facts)
     if conditions:

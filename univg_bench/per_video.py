@@ -10,7 +10,8 @@ import numpy as np
 
 from univg_bench.atomic import atomic
 from univg_bench.datasets import ItemSet
-from univg_bench.measure import Planned, Rows
+from univg_bench.measure import Planned
+from univg_bench.measures.data import Rows
 from univg_bench.samples import Row
 
 

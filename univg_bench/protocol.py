@@ -12,24 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr
 
 from univg_bench.canonical import digest_of
-from univg_bench.protocol_fields import Count, Id, InnerPath, Line, Pattern, Policy, Scalar, Strict
-from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES, ClipsimRecipe, FvdRecipe
+from univg_bench.protocol_fields import Count, Id, InnerPath, Line, Pattern, Scalar, Select, Strict
+from univg_bench.protocol_metrics import Direction, Metric, recipe_of
 
 # ------------------------------------------------------------------------------------------------------- data sets
-
-
-class Select(Strict):
-    """A part of a data set chosen by rule: by hashes, never by a random generator, so it is the same everywhere."""
-
-    captions_per_video: Literal["all"] | Count = Field(default="all", description="`all`, or how many `rule` picks")
-    videos: Literal["all"] | Count = Field(default="all", description="`all`, or how many videos `rule` picks")
-    rule: Literal["hash_min"] | None = Field(
-        default=None,
-        description='hash_min: the captions with the smallest sha256("salt|video_id|caption_id"), the videos with the '
-        'smallest sha256("salt|video_id")',
-    )
-    salt: Line | None = Field(default=None, description="of `rule`; another salt is another choice")
-    first: Count | None = Field(default=None, description="of these, only the first, in the order of the data set")
 
 
 class ExpectMsrvtt(Strict):
@@ -130,43 +116,7 @@ class Generation(Strict):
     params: dict[Line, Scalar] = Field(default_factory=dict, description="settings of the paper, handed to the model")
 
 
-# --------------------------------------------------------------------------------------------------------- metrics
-
-
-class Repeats(Strict):
-    """The metric is the mean over `count` disjoint runs of `size` consecutive items of its selection."""
-
-    count: Count
-    size: Count
-
-
-class _Metric(Strict):
-    id: Id = Field(description="what tables and records call it; unique in the file")
-    recipe: str = Field(description="how it is computed, by name (univg_bench.recipes)")
-    weights: str = Field(
-        description="of the network: a name of `univg-bench weights list`, or sha256: and 64 hex digits"
-    )
-    frames: Policy = Field(description="of the generated videos")
-    select: Select | None = Field(default=None, description="its items; null: all of the protocol")
-
-
-class FvdMetric(_Metric):
-    """Fréchet video distance of the generated videos to the distinct reference videos."""
-
-    kind: Literal["fvd"]
-    reference_frames: Policy = Field(description="of the real videos")
-    reference_select: Select | None = Field(default=None, description="the real videos; null: those of the items")
-    repeats: Repeats | None = None
-
-
-class ClipsimMetric(_Metric):
-    """Mean cosine of frames with their caption."""
-
-    kind: Literal["clipsim"]
-    reference_frames: Policy | None = Field(default=None, description="of the real videos; null: no CLIPSIM of theirs")
-
-
-Metric = Annotated[FvdMetric | ClipsimMetric, Field(discriminator="kind")]
+# ------------------------------------------------------------------------------------------------- how it is shown
 
 
 class Intervals(Strict):
@@ -181,7 +131,7 @@ class Column(Strict):
 
     label: Line
     metric: Id
-    direction: Literal["higher", "lower"] = Field(description="which values are better")
+    direction: Direction = Field(description="which values are better; neither: those near the real videos'")
     digits: int = Field(ge=0, le=10, description="after the decimal point")
 
 
@@ -207,6 +157,10 @@ class Protocol(Strict):
     metrics: tuple[Metric, ...] = Field(min_length=1)
     intervals: Intervals = Field(default_factory=lambda: Intervals())
     table: tuple[Column, ...] = Field(min_length=1, description="what is shown; not part of the digest")
+    wide: tuple[Column, ...] = Field(
+        default=(),
+        description="columns of a second table (`table --wide`), after those of `table`; not part of the digest",
+    )
 
     # where each value stands, "data.expect.videos" -> "x.yaml:7:31"; for errors that show only when data are there
     _places: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -227,7 +181,7 @@ class Protocol(Strict):
         their default are left out unless `defaults`: writing a default down changes nothing, and a new optional field
         of a later version of this program leaves old digests alone. Therefore a default must never change.
         """
-        shown = {"title", "sources", "table"}
+        shown = {"title", "sources", "table", "wide"}
         plain = self.model_dump(mode="json", by_alias=True, exclude_defaults=not defaults, exclude=shown)
         for metric, entry in zip(self.metrics, plain["metrics"], strict=True):
             entry["recipe"] = {"name": metric.recipe, "digest": recipe_of(metric).digest}
@@ -241,13 +195,8 @@ class Protocol(Strict):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the meaning: not of comments, key order, title, sources, table or the way of `extends`."""
+        """SHA-256 (hex) of the meaning: not of comments, key order, title, sources, tables or the way of `extends`."""
         return digest_of(self.meaning())
-
-
-def recipe_of(metric: FvdMetric | ClipsimMetric) -> FvdRecipe | ClipsimRecipe:
-    """Return the recipe that the metric names."""
-    return FVD_RECIPES[metric.recipe] if isinstance(metric, FvdMetric) else CLIPSIM_RECIPES[metric.recipe]
 
 
 def _one_spelling(value: Scalar) -> Scalar:

@@ -8,23 +8,21 @@ from difflib import get_close_matches
 
 from univg_bench.features.known_weights import DEFAULT_WEIGHTS, KNOWN_WEIGHTS
 from univg_bench.protocol import (
-    ClipsimMetric,
     DataImages,
     FolderData,
-    FvdMetric,
     Generation,
     MovingShapesData,
     MsrvttData,
     Protocol,
     ReferenceFrame,
-    Select,
 )
-from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES, FvdRecipe
+from univg_bench.protocol_fields import Select
+from univg_bench.protocol_metrics import TRAITS, Metric, Recipe, traits_of, weights_of
+from univg_bench.recipes import ClipsimRecipe, FvdRecipe
 
 Place = tuple[str | int, ...]
 Fault = tuple[Place, str]  # where in the file, and a sentence without the place
 
-MIN_I3D_FRAMES = 9  # with fewer, I3D's last pool has nothing to pool (docs/findings.md 1)
 MOVING_SHAPES_SIZES = ((32, 56), (72, 128))
 
 
@@ -40,7 +38,7 @@ def faults(protocol: Protocol) -> Iterator[Fault]:
             yield (*place, "id"), f"a second metric is called '{metric.id}'; give each its own id"
         seen.add(metric.id)
         yield from _metric(protocol, metric, place)
-    yield from _table(protocol)
+    yield from _tables(protocol)
 
 
 def suggest(word: str, known: list[str]) -> str:
@@ -98,31 +96,42 @@ def _generation(generation: Generation) -> Iterator[Fault]:
             yield place, f"found '{name}'{suggest(name, fields + list(generation.params))}"
 
 
-def _metric(protocol: Protocol, metric: FvdMetric | ClipsimMetric, place: Place) -> Iterator[Fault]:
-    recipes = FVD_RECIPES if isinstance(metric, FvdMetric) else CLIPSIM_RECIPES
-    name = metric.recipe
-    recipe = recipes.get(name)
+def _metric(protocol: Protocol, metric: Metric, place: Place) -> Iterator[Fault]:
+    traits, name, weights = traits_of(metric), metric.recipe, weights_of(metric)
+    recipe = traits.recipes.get(name)
     if recipe is None:
-        yield (*place, "recipe"), f"unknown {metric.kind} recipe '{name}'{suggest(name, list(recipes))}"
-    else:
-        fitting = _weights_of(recipe.network if isinstance(recipe, FvdRecipe) else recipe.model)
-        if metric.weights not in fitting and not re.fullmatch(r"sha256:[0-9a-f]{64}", metric.weights):
+        yield (*place, "recipe"), f"unknown {metric.kind} recipe '{name}'{suggest(name, list(traits.recipes))}"
+    elif weights is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", weights):
+        fitting = _weights_of(_network(recipe))
+        if weights not in fitting:
             known = " or ".join([*fitting, "sha256: and 64 hex digits"])
-            yield (*place, "weights"), f"found weights '{metric.weights}', but recipe '{name}' computes with {known}"
+            yield (*place, "weights"), f"found weights '{weights}', but recipe '{name}' computes with {known}"
     if metric.select is not None:
         yield from _select(metric.select, (*place, "select"))
-    if isinstance(metric, ClipsimMetric):
-        return
-    if not _has_references(protocol):
-        yield place, "an FVD compares with real videos, but the data have no `references`"
-    for name in ("frames", "reference_frames"):
-        policy = getattr(metric, name)
-        if policy.frames is not None and policy.frames < MIN_I3D_FRAMES:
-            yield (*place, name, "frames"), f"found {policy.frames} frames, expected at least {MIN_I3D_FRAMES} for I3D"
-    if metric.reference_select is not None:
-        yield from _select(metric.reference_select, (*place, "reference_select"))
-        if metric.reference_select.captions_per_video != "all" or metric.reference_select.first is not None:
+    if traits.compares in ("set", "reference") and not _has_references(protocol):
+        yield place, f"{_NAMES[metric.kind]} compares with real videos, but the data have no `references`"
+    if traits.compares == "image" and protocol.conditions.image is None:
+        yield place, f"{metric.kind} compares with the condition image, but `conditions.image` is null"
+    for field in ("frames", "reference_frames"):
+        policy = getattr(metric, field, None)
+        if policy is not None and policy.frames is not None and policy.frames < traits.least_frames:
+            reason = " for I3D" if isinstance(recipe, FvdRecipe) else f" for {metric.kind}"
+            yield (
+                (*place, field, "frames"),
+                f"found {policy.frames} frames, expected at least {traits.least_frames}{reason}",
+            )
+    select = getattr(metric, "reference_select", None)
+    if select is not None:
+        yield from _select(select, (*place, "reference_select"))
+        if select.captions_per_video != "all" or select.first is not None:
             yield (*place, "reference_select"), "real videos have no captions to choose; only `videos` fits here"
+
+
+_NAMES = {"fvd": "an FVD", "kvd": "a KVD", "manifold": "a manifold metric"}
+
+
+def _network(recipe: Recipe) -> str:
+    return recipe.model if isinstance(recipe, ClipsimRecipe) else recipe.network
 
 
 def _weights_of(network: str) -> list[str]:
@@ -131,15 +140,18 @@ def _weights_of(network: str) -> list[str]:
     return list(dict.fromkeys([DEFAULT_WEIGHTS[network], *published]))
 
 
-def _table(protocol: Protocol) -> Iterator[Fault]:
+def _tables(protocol: Protocol) -> Iterator[Fault]:
     kinds = {metric.id: metric.kind for metric in reversed(protocol.metrics)}  # of two with one id the first counts
-    better = {"fvd": "lower", "clipsim": "higher"}
-    for index, column in enumerate(protocol.table):
-        if column.metric not in kinds:
-            yield ("table", index, "metric"), f"found metric '{column.metric}'{suggest(column.metric, list(kinds))}"
-        elif column.direction != better[kinds[column.metric]]:
+    for section, columns in (("table", protocol.table), ("wide", protocol.wide)):
+        for index, column in enumerate(columns):
+            if column.metric not in kinds:
+                yield (section, index, "metric"), f"found metric '{column.metric}'{suggest(column.metric, list(kinds))}"
+                continue
             kind = kinds[column.metric]
-            yield ("table", index, "direction"), f"found {column.direction}, but of {kind} the {better[kind]} is better"
+            better = TRAITS[kind].direction
+            if column.direction != better:
+                says = f"the {better} is better" if better != "neither" else "neither is better: write `neither`"
+                yield (section, index, "direction"), f"found {column.direction}, but of {kind} {says}"
 
 
 def _has_references(protocol: Protocol) -> bool:

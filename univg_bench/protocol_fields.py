@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetPydanticSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -58,6 +58,20 @@ class Strict(BaseModel):
     """A section of a protocol file: immutable, no unknown keys, no conversion of types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+class Select(Strict):
+    """A part of a data set chosen by rule: by hashes, never by a random generator, so it is the same everywhere."""
+
+    captions_per_video: Literal["all"] | Count = Field(default="all", description="`all`, or how many `rule` picks")
+    videos: Literal["all"] | Count = Field(default="all", description="`all`, or how many videos `rule` picks")
+    rule: Literal["hash_min"] | None = Field(
+        default=None,
+        description='hash_min: the captions with the smallest sha256("salt|video_id|caption_id"), the videos with the '
+        'smallest sha256("salt|video_id")',
+    )
+    salt: Line | None = Field(default=None, description="of `rule`; another salt is another choice")
+    first: Count | None = Field(default=None, description="of these, only the first, in the order of the data set")
 
 
 class Frames(Strict):

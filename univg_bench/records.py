@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from univg_bench.atomic import write_bytes
 from univg_bench.errors import InputError
+from univg_bench.protocol_metrics import Direction, KindName
 
 SCHEMA = "univg-bench/result/1"
 
@@ -90,14 +91,14 @@ class MetricPart(Part):
     """One number and everything needed to trust it."""
 
     id: str
-    kind: Literal["fvd", "clipsim"]
+    kind: KindName
     value: float
-    direction: Literal["lower", "higher"]
+    direction: Direction = Field(description="which values are better; neither: those near the real videos'")
     n: int
     n_reference: int
     interval: IntervalPart | None
     recipe: dict[str, Any] = Field(description="all fields of the recipe, with its digest")
-    weights: WeightsPart
+    weights: WeightsPart | None = Field(description="null: no network is involved")
     frames: dict[str, Any] = Field(description="which frames of a generated video were seen")
     reference_frames: dict[str, Any] | None = Field(description="which frames of a real video were seen")
     details: dict[str, float | int | None] = Field(description="numbers that belong beside this one")

@@ -163,7 +163,7 @@ class RunFacts:
     origin: `import`, or how else the samples came here. source: the folder or program. data: the folder of the
     protocol's data. layout: how files were matched to items. conditions_digest: SHA-256 over conditions.json, empty
     when no condition images were named. allow_missing: the user said that failing samples may be absent, so results
-    are incomplete.
+    are incomplete. images: the folder of the condition images, empty when it was not named.
     """
 
     protocol_id: str
@@ -178,6 +178,7 @@ class RunFacts:
     layout: str
     conditions_digest: str
     allow_missing: bool
+    images: str = ""
 
 
 @dataclass(frozen=True)

@@ -137,4 +137,5 @@ def _scored(row: Row, cluster: str, path: Path) -> ScoredVideo:
         rgb_sha256=row.rgb_sha256,
         num_frames=row.frames,
         seconds=row.duration,
+        size=(row.height, row.width),
     )

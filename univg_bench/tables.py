@@ -13,7 +13,7 @@ from univg_bench.published import PublishedRow
 from univg_bench.records import MetricPart, Record
 
 Format = Literal["markdown", "csv", "latex"]
-ARROWS = {"higher": "↑", "lower": "↓"}
+ARROWS = {"higher": "↑", "lower": "↓", "neither": "≈"}  # ≈: as real videos have it
 NOT_COMPARABLE = (
     "Published rows were made under other conditions: they say what was printed, not what this suite would measure."
 )
@@ -124,7 +124,7 @@ def _footnotes(records: Sequence[Record], published: bool) -> list[str]:
     about: dict[str, list[str]] = {}
     for record in records:
         said = [f"{metric.id}: {text}" for metric in record.metrics for text in metric.warnings]
-        said += [*record.notes, *(f"{m.weights.name}: {m.weights.note}" for m in record.metrics)]
+        said += [*record.notes, *(f"{m.weights.name}: {m.weights.note}" for m in record.metrics if m.weights)]
         for text in dict.fromkeys(said):
             about.setdefault(text, []).append(record.model.name)
     notes = []

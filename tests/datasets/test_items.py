@@ -12,7 +12,7 @@ from univg_bench.datasets import load_items
 from univg_bench.datasets.images import image_digests, with_images
 from univg_bench.datasets.items import Item, ItemSet, name_some, select_items
 from univg_bench.errors import InputError, SampleError
-from univg_bench.protocol import Select
+from univg_bench.protocol_fields import Select
 from univg_bench.protocol_files import load_protocol
 
 SHAPES = "data: {source: moving-shapes, split: test, count: 3, height: 32, width: 56}\n"

@@ -12,7 +12,8 @@ from tests.datasets import msrvtt_copies as copies
 from univg_bench.datasets import ItemSet, load_items
 from univg_bench.datasets.msrvtt import load_msrvtt
 from univg_bench.errors import InputError, SampleError
-from univg_bench.protocol import ExpectMsrvtt, MsrvttData, Select
+from univg_bench.protocol import ExpectMsrvtt, MsrvttData
+from univg_bench.protocol_fields import Select
 from univg_bench.protocol_files import load_protocol
 
 ONE = Select(captions_per_video=1, rule="hash_min", salt="univg-2990-v1")

@@ -23,7 +23,7 @@ ALL, RANDOM = FramePolicy(sampling="all"), FramePolicy(sampling="random_sorted",
 
 def video(name: str = "a-s0", **other) -> ScoredVideo:
     fields = {"cluster": "a", "path": Path(f"{name}.mp4"), "file_sha256": "1" * 64, "rgb_sha256": "2" * 64}
-    return ScoredVideo(name=name, num_frames=24, seconds=Fraction(3), **(fields | other))
+    return ScoredVideo(name=name, num_frames=24, seconds=Fraction(3), size=(32, 56), **(fields | other))
 
 
 def plan(tmp_path: Path) -> FeaturePlan:

@@ -27,6 +27,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @workers_option
 @click.option("--device", default="cpu", show_default=True, help="Where networks run: cpu, cuda, cuda:1.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of features [default: RUNS/.features].")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of condition images [default: as imported].")
 @click.option("--allow-missing", is_flag=True, help="Score what is there; the record then says incomplete.")
 @click.option(
     "--schema",
@@ -45,6 +46,7 @@ def evaluate(
     workers: int,
     device: str,
     cache: Path | None,
+    images: Path | None,
     allow_missing: bool,
 ) -> None:
     """Compute the metrics of RUNS, each the folder of a run that `import` made.
@@ -58,7 +60,7 @@ def evaluate(
     for path in runs:
         record = evaluate_run(
             path, data=data, weights=weights, workers=workers, device=device, cache=cache,
-            allow_missing=allow_missing, console=console,
+            allow_missing=allow_missing, console=console, images=images,
         )  # fmt: skip
         status = record.status
         console.say(f"{path}: {record.model.name}, {status.scored} of {status.expected} samples")

@@ -84,6 +84,7 @@ def import_(
         source=source,
         data=data,
         runs=dest,
+        images=images,
         place=place,  # type: ignore[arg-type]  # click has checked it
         workers=workers,
         allow_missing=allow_missing,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from univg_bench.canonical import digest_of
 from univg_bench.errors import InputError, SampleError
-from univg_bench.protocol import Select
+from univg_bench.protocol_fields import Select
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".webm", ".mkv")
 NAMES_IN_MESSAGE = 10  # the full list is in SampleError.items, which `--json` prints

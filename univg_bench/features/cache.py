@@ -29,12 +29,12 @@ class FeatureCache:
         """Return whether the features named `key` are there."""
         return self._path(key).is_file()
 
-    def load(self, key: str) -> NDArray[np.float32]:
-        """Return the features named `key`: float32, (D,) of a video or caption, (F, D) of single frames."""
-        array: NDArray[np.float32] = np.load(self._path(key), allow_pickle=False)
+    def load(self, key: str) -> NDArray[np.floating]:
+        """Return the features named `key`: (D,) of a video or caption, (F, D) of single frames."""
+        array: NDArray[np.floating] = np.load(self._path(key), allow_pickle=False)
         return array
 
-    def save(self, key: str, features: NDArray[np.float32]) -> None:
+    def save(self, key: str, features: NDArray[np.floating]) -> None:
         """Store `features` under `key`, atomically."""
         buffer = io.BytesIO()
         np.save(buffer, features, allow_pickle=False)
@@ -47,6 +47,17 @@ class FeatureCache:
 def video_key(*, extractor: str, rgb_sha256: str, choice: Sequence[object]) -> str:
     """Return the key of the features that `extractor` (a digest) makes of a choice of frames of these pixels."""
     return digest_of({"extractor": extractor, "rgb": rgb_sha256, "frames": list(choice)})
+
+
+def pair_key(*, extractor: str, rgb_sha256: str, choice: Sequence[object], other_sha256: str, other: object) -> str:
+    """Return the key of what `extractor` makes of a choice of frames and their counterpart: frames of a file, or it."""
+    mine = {"rgb": rgb_sha256, "frames": list(choice)}
+    return digest_of({"extractor": extractor, **mine, "other": {"file": other_sha256, "frames": other}})
+
+
+def image_key(*, extractor: str, file_sha256: str, frames: object) -> str:
+    """Return the key of the features that `extractor` (a digest) makes of an image file, or of frames of a video."""
+    return digest_of({"extractor": extractor, "file": file_sha256, "frames": frames})
 
 
 def text_key(*, extractor: str, caption: str) -> str:

@@ -6,12 +6,12 @@ number of workers, the order and an interrupted run before this one change no bi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +25,38 @@ from univg_bench.recipes import ClipsimRecipe, FvdRecipe
 
 if TYPE_CHECKING:
     from univg_bench.features.clip import ImageTextFeatures
-    from univg_bench.features.i3d import VideoFeatures
+    from univg_bench.features.video_features import VideoFeatures
 
 # raise it when our own code path makes other numbers from the same recipe and weights: old cache entries then rest
-CODE_VERSION = 1
+CODE_VERSION = 2
+
+
+Frames = NDArray[np.uint8]  # (F, 3, H, W)
+Features = NDArray[np.floating]
+
+
+class Recipe(Protocol):
+    """What every recipe is: frozen fields with a name, a digest of what decides the numbers, and a source in words."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """What turns frames into features: a recipe, weights and a device, as data that can go to another process."""
+    """What turns frames into features: a recipe, weights and a device, as data that can go to another process.
 
-    recipe: FvdRecipe | ClipsimRecipe
-    weights: Weights
+    weights: None where no network is involved.
+    """
+
+    recipe: Recipe
+    weights: Weights | None
     device: str
 
     @property
@@ -45,24 +65,40 @@ class Extractor:
         return digest_of(
             {
                 "recipe": self.recipe.digest,
-                "weights": self.weights.digest,
-                "device": self.device.partition(":")[0],
+                "weights": self.weights.digest if self.weights else None,
+                # without a network NumPy computes, wherever networks run
+                "device": self.device.partition(":")[0] if self.weights else "cpu",
                 "code": CODE_VERSION,
             }
         )
 
 
 @dataclass(frozen=True)
+class Counterpart:
+    """What a video is held against: frames of another video, or (indices None) the image that a file holds.
+
+    name: as errors and records say it. file_sha256: of the file when the run was planned.
+    """
+
+    name: str
+    path: Path
+    file_sha256: str
+    indices: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
 class Want:
     """Features that a metric wants of a video: by which extractor, of which frames, stored under which key.
 
-    indices: the frames, or None where only decoding tells (a policy that looks at the times of frames).
+    indices: the frames, or None where only decoding tells (a policy that looks at the times of frames). other: what
+    the frames are held against, for features of a pair.
     """
 
     extractor: int
     policy: FramePolicy
     indices: tuple[int, ...] | None
     key: str
+    other: Counterpart | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +110,15 @@ class VideoJob:
     file_sha256: str
     num_frames: int
     wants: tuple[Want, ...]
+
+
+@dataclass(frozen=True)
+class ImageJob:
+    """An image, or a frame of a video, to make features of by itself."""
+
+    image: Counterpart
+    extractor: int
+    key: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +137,7 @@ class Chunk:
     extractors: tuple[Extractor, ...]
     cache: FeatureCache
     videos: tuple[VideoJob, ...] = ()
+    images: tuple[ImageJob, ...] = ()
     captions: tuple[CaptionJob, ...] = ()
 
 
@@ -104,6 +150,11 @@ def extract_chunk(chunk: Chunk) -> int:
     with _one_thread():
         for video in chunk.videos:
             computed += _extract_video(video, chunk)
+        for image in chunk.images:
+            if not chunk.cache.has(image.key):
+                frames = _frames_of_other(image.image)
+                chunk.cache.save(image.key, _of_frames(chunk.extractors[image.extractor])(frames))
+                computed += 1
         for caption in chunk.captions:
             if not chunk.cache.has(caption.key):
                 chunk.cache.save(caption.key, _image_text(chunk.extractors[caption.extractor]).text(caption.caption))
@@ -115,13 +166,13 @@ def _extract_video(video: VideoJob, chunk: Chunk) -> int:
     wants = [want for want in video.wants if not chunk.cache.has(want.key)]
     if not wants:
         return 0
-    _check_unchanged(video)
+    _check_unchanged(video.name, video.path, video.file_sha256)
     for want, frames in _frames_of(video, wants):
         extractor = chunk.extractors[want.extractor]
-        if isinstance(extractor.recipe, FvdRecipe):
-            features = _video(extractor)(frames)
+        if want.other is None:
+            features = _of_frames(extractor)(frames)
         else:
-            features = _image_text(extractor).images(frames)
+            features = _of_pairs(extractor)(frames, _frames_of_other(want.other))
         chunk.cache.save(want.key, features)
     return len(wants)
 
@@ -144,29 +195,72 @@ def _frames_of(video: VideoJob, wants: list[Want]) -> Iterator[tuple[Want, NDArr
             yield want, chosen
 
 
-def _check_unchanged(video: VideoJob) -> None:
+def _frames_of_other(other: Counterpart) -> Frames:
+    """Return the frames uint8 (F, 3, H, W) of a counterpart; one for an image, transparent parts on white."""
+    from univg_bench.video import read_frames
+
+    _check_unchanged(other.name, other.path, other.file_sha256)
+    return read_image(other.path) if other.indices is None else read_frames(other.path, other.indices)
+
+
+def read_image(path: Path) -> Frames:
+    """Return the image in `path`, uint8 (1, 3, H, W), turned as its EXIF says; what is transparent lies on white.
+
+    Raises SampleError for a file that is no image or is damaged.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            turned = ImageOps.exif_transpose(image).convert("RGBA")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise SampleError(
+            f"{path} cannot be read as an image ({error}); put a PNG or JPEG there", {path.name: "unreadable"}
+        ) from error
+    white = Image.new("RGBA", turned.size, (255, 255, 255, 255))
+    rgb = np.asarray(Image.alpha_composite(white, turned).convert("RGB"))
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1))[None]
+
+
+def _check_unchanged(name: str, path: Path, file_sha256: str) -> None:
     import hashlib
 
     problem = None
     try:
-        with video.path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != video.file_sha256:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != file_sha256:
                 problem = "changed since it was imported"
     except OSError as error:
         problem = f"cannot be read any more ({error.strerror})"
     if problem:
         raise SampleError(
-            f"{video.path} ({video.name}) {problem}; run the import again so that the run says what it holds",
-            {video.name: problem},
+            f"{path} ({name}) {problem}; run the import again so that the run says what it holds", {name: problem}
         )
+
+
+def _of_frames(extractor: Extractor) -> Callable[[Frames], Features]:
+    """Return the function from frames (F, 3, H, W) of one video to its features: (D,), or (F, D) for single frames."""
+    recipe = extractor.recipe
+    if isinstance(recipe, FvdRecipe):
+        return _video(extractor)
+    if isinstance(recipe, ClipsimRecipe):
+        images: Callable[[Frames], Features] = _image_text(extractor).images
+        return images
+    raise AssertionError(f"no extractor of single videos for {recipe}")
+
+
+def _of_pairs(extractor: Extractor) -> Callable[[Frames, Frames], Features]:
+    """Return the function from frames of one video and their counterpart to the features of the pair."""
+    raise AssertionError(f"no extractor of pairs for {extractor.recipe}")
 
 
 # One process serves one evaluation: its networks are loaded once and stay until it ends.
 @lru_cache(maxsize=8)
 def _video(extractor: Extractor) -> VideoFeatures:
-    from univg_bench.features.i3d import load_video_features
+    from univg_bench.features.video_features import load_video_features
 
     assert isinstance(extractor.recipe, FvdRecipe)
+    assert extractor.weights is not None
     return load_video_features(extractor.recipe, extractor.weights, extractor.device)
 
 
@@ -175,6 +269,7 @@ def _image_text(extractor: Extractor) -> ImageTextFeatures:
     from univg_bench.features.clip import load_image_text_features
 
     assert isinstance(extractor.recipe, ClipsimRecipe)
+    assert extractor.weights is not None
     return load_image_text_features(extractor.recipe, extractor.weights, extractor.device)
 
 
