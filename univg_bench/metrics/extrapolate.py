@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh, svd
 
 from univg_bench.metrics.frechet import frechet_distance
+from univg_bench.metrics.influence import fvd_slopes, jackknife_error
 from univg_bench.metrics.intervals import Z95, Interval, cluster_codes
-from univg_bench.statistics import GaussianStats, check_rows, moments_of
+from univg_bench.statistics import check_rows, moments_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -24,11 +24,12 @@ HALVINGS = 5
 
 @dataclass(frozen=True)
 class Extrapolated:
-    """An FVD at 1/N -> 0, or the reason why there is none.
+    """An FVD at 1/N -> 0 (or a difference of two), or the reason why there is none.
 
     value: may be negative when the sets are of one distribution. standard_error: infinitesimal jackknife over clusters.
     half: mean FVD of the half sets. curvature: mean FVD of quarter sets minus what the line through whole and halves
-    says, over the value at N; a law other than 1/N shows here. None where a quarter has fewer clusters than dimensions.
+    says, over the FVD of all; a law other than 1/N shows here. None for a difference, and where a quarter has fewer
+    clusters than dimensions.
     """
 
     value: float | None
@@ -64,40 +65,102 @@ def fvd_at_infinity(
     x, y = check_rows(samples, name="generated features"), check_rows(references, name="real features")
     codes, count = cluster_codes([*clusters, *reference_clusters])
     own, other = codes[: len(x)], codes[len(x) :]
-    least = min(len(np.unique(own)), len(np.unique(other)))
-    if least < 2 * x.shape[1]:
-        return _nothing(
-            f"{least} independent videos for {x.shape[1]} dimensions: below {2 * x.shape[1]} the bias of FVD does not"
-            " fall as 1/N, so there is no line to extrapolate"
-        )
-    whole, slope = _distance_and_slope(x, y, own, other, count, ddof)
-    halves, sizes, half_slopes = [], [], []
-    for half in _parts(count, 2, halvings, seed):
-        rows, real_rows = np.isin(own, half), np.isin(other, half)
-        value, part = _distance_and_slope(x[rows], y[real_rows], own[rows], other[real_rows], count, ddof)
-        halves.append(value)
-        half_slopes.append(part)
-        sizes.append((len(x) / rows.sum() + len(y) / real_rows.sum()) / 2)
-    # the line through (1, whole) and (stretch, half), where the abscissa is N over the size, read at 0
-    stretch, half_value = float(np.mean(sizes)), float(np.mean(halves))
-    weight = 1 / (stretch - 1)
-    value = whole + weight * (whole - half_value)
-    slopes = (1 + weight) * slope - weight * np.mean(half_slopes, axis=0)
-    error = float(np.sqrt(count / (count - 1) * (slopes**2).sum()))
-    interval = Interval(
-        low=value - Z95 * error, high=value + Z95 * error, level=0.95, method="estimate ± 1.96 jackknife s.e.",
-        replicates=count, seed=seed, clusters=count,
-    )  # fmt: skip
+    reason = _too_few(own, other, x.shape[1])
+    if reason:
+        return _nothing(reason)
+    line = _line(x, y, own, other, count, ddof=ddof, seed=seed, halvings=halvings)
     curvature = None
-    if least >= 4 * x.shape[1]:
+    if min(len(np.unique(own)), len(np.unique(other))) >= 4 * x.shape[1]:
         quarters = []
         for quarter in _parts(count, 4, 1, seed):
             part_x, part_y = x[np.isin(own, quarter)], y[np.isin(other, quarter)]
             stats = (moments_of(part).gaussian(ddof=ddof) for part in (part_x, part_y))
             quarters.append(frechet_distance(*stats))
-        curvature = (float(np.mean(quarters)) - (value + 4 * (whole - value))) / whole
+        curvature = (float(np.mean(quarters)) - (line.value + 4 * (line.whole - line.value))) / line.whole
+    return _extrapolated(line.value, line.slopes, half=line.half, curvature=curvature, seed=seed)
+
+
+def fvd_difference_at_infinity(
+    a: NDArray[np.floating],
+    b: NDArray[np.floating],
+    references: NDArray[np.floating],
+    *,
+    ddof: int,
+    clusters: Sequence[str],
+    reference_clusters: Sequence[str],
+    seed: int,
+    halvings: int = HALVINGS,
+) -> Extrapolated:
+    """Return FVD of b minus FVD of a, both extrapolated over the same halves, with the error of the difference.
+
+    a, b (N, D): videos of two models, row by row for the same item; clusters: for each row. The bias of FVD cancels in
+    a difference only where the two models' features spread equally; here it is taken off each.
+
+    Raises InputError as `fvd_at_infinity`.
+    """
+    x, z = check_rows(a, name="features of the first run"), check_rows(b, name="features of the second run")
+    y = check_rows(references, name="real features")
+    assert x.shape == z.shape
+    codes, count = cluster_codes([*clusters, *reference_clusters])
+    own, other = codes[: len(x)], codes[len(x) :]
+    reason = _too_few(own, other, x.shape[1])
+    if reason:
+        return _nothing(reason)
+    first, second = (
+        _line(rows, y, own, other, count, ddof=ddof, seed=seed, halvings=halvings) for rows in (x, z)
+    )  # fmt: skip
+    return _extrapolated(
+        second.value - first.value, second.slopes - first.slopes, half=second.half - first.half, curvature=None,
+        seed=seed,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Line:
+    """FVD of all, mean FVD of halves, where the line through them ends, and that end's slope by each cluster (C,)."""
+
+    whole: float
+    half: float
+    value: float
+    slopes: Floats
+
+
+def _line(x: Floats, y: Floats, own: Codes, other: Codes, count: int, *, ddof: int, seed: int, halvings: int) -> _Line:
+    whole, slopes = fvd_slopes(x, y, own, other, count, ddof=ddof)
+    values, sizes, half_slopes = [], [], np.zeros(count)
+    for half in _parts(count, 2, halvings, seed):
+        rows, real_rows = np.isin(own, half), np.isin(other, half)
+        value, slope = fvd_slopes(x[rows], y[real_rows], own[rows], other[real_rows], count, ddof=ddof)
+        values.append(value)
+        half_slopes += slope / (2 * halvings)
+        sizes.append((len(x) / rows.sum() + len(y) / real_rows.sum()) / 2)
+    # the line through (1, whole) and (stretch, half), where the abscissa is N over the size, read at 0
+    stretch, half_value = float(np.mean(sizes)), float(np.mean(values))
+    weight = 1 / (stretch - 1)
+    return _Line(
+        whole=whole, half=half_value, value=whole + weight * (whole - half_value),
+        slopes=(1 + weight) * slopes - weight * half_slopes,
+    )  # fmt: skip
+
+
+def _extrapolated(value: float, slopes: Floats, *, half: float, curvature: float | None, seed: int) -> Extrapolated:
+    error = jackknife_error(slopes)
+    interval = Interval(
+        low=value - Z95 * error, high=value + Z95 * error, level=0.95, method="estimate ± 1.96 jackknife s.e.",
+        replicates=len(slopes), seed=seed, clusters=len(slopes),
+    )  # fmt: skip
     return Extrapolated(
-        value=value, standard_error=error, interval=interval, half=half_value, curvature=curvature, reason=""
+        value=value, standard_error=error, interval=interval, half=half, curvature=curvature, reason=""
+    )  # fmt: skip
+
+
+def _too_few(own: Codes, other: Codes, dim: int) -> str:
+    least = min(len(np.unique(own)), len(np.unique(other)))
+    if least >= 2 * dim:
+        return ""
+    return (
+        f"{least} independent videos for {dim} dimensions: below {2 * dim} the bias of FVD does not fall as 1/N, so"
+        " there is no line to extrapolate"
     )
 
 
@@ -112,36 +175,3 @@ def _parts(count: int, parts: int, times: int, seed: int) -> Iterator[Codes]:
     for _ in range(times):
         order = np.argsort(bits.random_raw(count), kind="stable")
         yield from np.array_split(order, parts)
-
-
-def _distance_and_slope(x: Floats, y: Floats, own: Codes, other: Codes, count: int, ddof: int) -> tuple[float, Floats]:
-    """Return the FVD and its derivative by the weight of each cluster (count,), at weight 1.
-
-    The derivative of d² by Σ_a is I - T, T the optimal map from a to b. Squares of single videos under T are all that
-    is needed, and T = R⁻ᵀ U s Uᵀ R⁻¹ with Σ_a = R Rᵀ and R_aᵀ R_b = U s Vᵀ.
-    """
-    a, b = moments_of(x).gaussian(ddof=ddof), moments_of(y).gaussian(ddof=ddof)
-    (root, whiten), (real_root, real_whiten) = _factors(a), _factors(b)
-    u, s, vt = svd(root.T @ real_root, full_matrices=False, check_finite=False)
-    apart = a.mu - b.mu
-    distance = float(apart @ apart + np.trace(a.sigma) + np.trace(b.sigma) - 2 * s.sum())
-    slope = np.zeros(count)
-    for rows, codes, stats, turn, direction in (
-        (x, own, a, whiten @ u, apart),
-        (y, other, b, real_whiten @ vt.T, -apart),
-    ):
-        centred = rows - stats.mu
-        squares = (centred**2).sum(axis=1) - ((centred @ turn) ** 2) @ s
-        n = len(rows)
-        covariance = squares / (n - ddof)
-        by_row = 2 * (centred @ direction) / n + covariance - covariance.sum() / (n - ddof)
-        slope += np.bincount(codes, weights=by_row, minlength=count)
-    return max(distance, float(apart @ apart)), slope
-
-
-def _factors(stats: GaussianStats) -> tuple[Floats, Floats]:
-    """Return R (D, rank) with Σ = R Rᵀ and R⁻ᵀ (D, rank), the inverse within the space where Σ is not 0."""
-    values, vectors = eigh(stats.sigma, check_finite=False)
-    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
-    lengths = np.sqrt(values[kept])
-    return vectors[:, kept] * lengths, vectors[:, kept] / lengths

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from univg_bench.errors import InputError
 from univg_bench.metrics.intervals import Z95, Interval, cluster_codes, few_clusters
+from univg_bench.metrics.paired import SumDifference
 from univg_bench.statistics import check_rows
 
 Floats = NDArray[np.float64]
@@ -113,6 +114,48 @@ def unbiased_mmd2(x: Floats, y: Floats) -> float:
     return xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)
 
 
+def kvd_difference(
+    a: NDArray[np.floating],
+    b: NDArray[np.floating],
+    references: NDArray[np.floating],
+    *,
+    codes: Codes,
+    real_codes: Codes,
+    num_clusters: int,
+) -> tuple[SumDifference, float | None]:
+    """Return KVD of b minus KVD of a as a sum over clusters, and its jackknife standard error (None: too few).
+
+    a, b (N, D): videos of two runs, row by row of the same item; references (M, D); codes (N,), real_codes (M,).
+
+    Exchanging A and B in item i turns the sign of one term and leaves the others alone. For the part within a set, with
+    u = ±1, the pair i, j is worth (u_i + u_j)/2 · (k(a_i, a_j) - k(b_i, b_j)) + (u_i - u_j)/2 · (k(a_i, b_j) -
+    k(b_i, a_j)): linear in u. So a permutation is a sum of signed numbers, and the kernel is needed once.
+
+    Raises InputError for NaN.
+    """
+    x, z = check_rows(a, name="features of the first run"), check_rows(b, name="features of the second run")
+    y = check_rows(references, name="real features")
+    assert x.shape == z.shape
+    n, m = len(x), len(y)
+    per_row, crossed = np.zeros(n), np.zeros(n)
+    for sign, rows in ((1, z), (-1, x)):
+        for top, left, tile in _tiles(rows, rows, upper=True):
+            per_row[top] += sign * tile.sum(axis=1) / (n * (n - 1))
+            per_row[left] += sign * tile.sum(axis=0) / (n * (n - 1))
+        for top, _, tile in _tiles(rows, y, upper=False):
+            per_row[top] -= sign * 2 * tile.sum(axis=1) / (n * m)
+    for top, left, tile in _tiles(z, x, upper=False):
+        crossed[top] += tile.sum(axis=1)
+        crossed[left] -= tile.sum(axis=0)
+    by_cluster = _by_cluster(codes, per_row + crossed / (n * (n - 1)), num_clusters)
+    first, second = (
+        _ClusterSums.of(rows, y, codes, real_codes, num_clusters).left_out() if num_clusters > 2 else None
+        for rows in (x, z)
+    )
+    error = None if first is None or second is None else _jackknife(second - first)
+    return SumDifference(by_cluster), error
+
+
 @dataclass(frozen=True)
 class _ClusterSums:
     """Sums of the kernel over ordered pairs, in all and per cluster: enough to leave any one cluster out.
@@ -156,6 +199,11 @@ class _ClusterSums:
 
     def jackknife_error(self) -> float | None:
         """Return the delete-one-cluster jackknife standard error; None where a set would be left with one video."""
+        left_out = self.left_out()
+        return None if left_out is None else _jackknife(left_out)
+
+    def left_out(self) -> Floats | None:
+        """Return MMD² without each cluster (C,), or None where a set would be left with one video."""
         n, m = self.sizes.sum() - self.sizes, self.real_sizes.sum() - self.real_sizes
         if min(n.min(), m.min()) < 2:
             return None
@@ -163,9 +211,12 @@ class _ClusterSums:
         xx = self.rows_xx.sum() - 2 * self.rows_xx + self.own_xx
         yy = self.rows_yy.sum() - 2 * self.rows_yy + self.own_yy
         xy = self.xy_rows.sum() - self.xy_rows - self.xy_columns + self.own_xy
-        left_out = _mmd2(n, m, xx, yy, xy)
-        count = len(self.sizes)
-        return float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
+        return _mmd2(n, m, xx, yy, xy)
+
+
+def _jackknife(left_out: Floats) -> float:
+    count = len(left_out)
+    return float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
 
 
 def _mmd2(n: Floats, m: Floats, xx: Floats, yy: Floats, xy: Floats) -> Floats:
