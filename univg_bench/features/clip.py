@@ -1,8 +1,8 @@
 """CLIP: unit vectors of frames and captions, whose dot products are the cosines of CLIPSIM.
 
-The towers are open_clip's, built from their configuration by its public API, with nothing fetched. Weights are theirs
-or OpenAI's own archive, whose keys are the same. Frames go through open_clip's own PIL transform: the tensor resize
-that other libraries use moves CLIPSIM by 0.3 % (docs/findings.md 6).
+The towers are open_clip's, built from their configuration by its public API, with nothing fetched. Weights are theirs,
+OpenAI's own archive, whose keys are the same, or Hugging Face's. Frames go through open_clip's own PIL transform: the
+tensor resize that other libraries use moves CLIPSIM by 0.3 % (docs/findings.md 6).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from univg_bench.canonical import digest_of
 from univg_bench.errors import InputError
+from univg_bench.features.hugging_face_clip import from_hugging_face, is_hugging_face, states_quick_gelu
 from univg_bench.features.i3d_input import check_frames
 from univg_bench.features.tensors import check_tensors, exact_float32, read_tensors
 from univg_bench.features.weights import Weights
@@ -88,9 +89,10 @@ def load_image_text_features(recipe: ClipsimRecipe, weights: Weights, device: st
     activation, with the reason.
     """
     config = _config(recipe.model)
-    _check_architecture(recipe, weights, quick_gelu=bool(config.get("quick_gelu", False)))
+    quick_gelu = bool(config.get("quick_gelu", False))
+    _check_architecture(recipe, weights, quick_gelu=quick_gelu)
     net = open_clip.CLIP(**config)
-    tensors = load_clip_tensors(weights)
+    tensors = load_clip_tensors(weights, quick_gelu=quick_gelu)
     check_tensors(tensors, net.state_dict(), source=str(weights.path))
     net.load_state_dict(tensors)
     net.eval().requires_grad_(False).to(device)
@@ -113,17 +115,21 @@ def load_image_text_features(recipe: ClipsimRecipe, weights: Weights, device: st
     )  # fmt: skip
 
 
-def load_clip_tensors(weights: Weights) -> dict[str, Tensor]:
+def load_clip_tensors(weights: Weights, *, quick_gelu: bool) -> dict[str, Tensor]:
     """Return the state dict of a CLIP weights file in open_clip's keys, float32.
 
-    Raises InputError for Hugging Face's keys, and for files that hold no CLIP.
+    Raises InputError for files that hold no CLIP, and for Hugging Face's when nobody says with which activation they
+    were trained, or when it is another than `quick_gelu` says.
     """
     tensors = read_tensors(weights)
-    if any(key.startswith("vision_model.") for key in tensors):
-        raise InputError(
-            f"{weights.path} has Hugging Face's keys, which this version does not read; use OpenAI's own file or one"
-            " written by open_clip"
-        )
+    if is_hugging_face(tensors):
+        if weights.architecture is None and states_quick_gelu(weights.path) != quick_gelu:
+            theirs, wanted = ("GELU", "QuickGELU") if quick_gelu else ("QuickGELU", "GELU")
+            raise InputError(
+                f"{weights.path} was trained with {theirs}, as config.json beside it says, but the recipe's"
+                f" architecture has {wanted}: it would load and give other numbers"
+            )
+        tensors = from_hugging_face(tensors, source=str(weights.path))
     if "visual.proj" not in tensors:
         raise InputError(f"{weights.path} holds no CLIP with a vision transformer: there is no key 'visual.proj'")
     return {key: value.float() for key, value in tensors.items() if key.rpartition(".")[2] not in _NO_WEIGHTS}
