@@ -136,7 +136,7 @@ class FidRecipe(_Digested):
 PixelRecipe = MotionRecipe | FlickerRecipe | SpectrumRecipe
 FrameRecipe = PixelRecipe | FidelityRecipe | FidRecipe
 
-_BLOCKS = Matching(side=64, window=9, stride=4, reach=8, gate=2.0)
+_BLOCKS = Matching(side=64, window=9, stride=4, reach=8, gate=1.0)
 
 MOTION_RECIPES: dict[str, MotionRecipe] = {
     "motion": MotionRecipe("motion", 1, _BLOCKS, source="docs/metrics.md, motion: chosen on Moving Shapes"),
