@@ -33,8 +33,11 @@ class Difference(Protocol):
     rounding: differences closer than this are ties.
     """
 
-    num_clusters: int
-    rounding: float
+    @property
+    def num_clusters(self) -> int: ...
+
+    @property
+    def rounding(self) -> float: ...
 
     def __call__(self, swapped: Swapped) -> float: ...
 
@@ -210,6 +213,24 @@ class FvdDifference:
         mean = total / n
         apart = mean - self.real_mean
         return float(apart @ apart + (squares - n * (mean @ mean)) / (n - self.ddof) - 2 * roots)
+
+
+@dataclass(frozen=True)
+class MeanOfDifferences:
+    """The mean of several differences, exchanged together: of a metric that is a mean over runs of items."""
+
+    parts: tuple[FvdDifference, ...]
+
+    @property
+    def num_clusters(self) -> int:
+        return self.parts[0].num_clusters
+
+    @property
+    def rounding(self) -> float:
+        return max(part.rounding for part in self.parts)
+
+    def __call__(self, swapped: Swapped) -> float:
+        return sum(part(swapped) for part in self.parts) / len(self.parts)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
