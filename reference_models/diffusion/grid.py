@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import numpy as np
+
 from reference_models.diffusion.schedule import Schedule
 
 
@@ -30,7 +32,9 @@ def trailing(num_steps: int, *, num_timesteps: int = 1000) -> list[int]:
 
     Source: Lin et al. 2024, table 2; the same as DynamiCrafter's "uniform_trailing".
     """
-    steps = [round((num_steps - i) * num_timesteps / num_steps) - 1 for i in range(num_steps)]
+    # NumPy's arange as there: its rounding decides the ties, of 48 steps for instance
+    points = np.arange(num_timesteps, 0, -num_timesteps / max(num_steps, 1))[: max(num_steps, 0)]
+    steps = [int(t) - 1 for t in points.round()]
     return checked(steps, num_timesteps, num_steps)
 
 
