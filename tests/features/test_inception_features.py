@@ -118,7 +118,7 @@ def test_weights_of_another_network_are_refused(tensors, weights, tmp_path) -> N
     save_file(short, tmp_path / "short.safetensors")
     with pytest.raises(InputError, match=r"does not fit the network: .* missing"):
         load_frame_features(recipe, weights_at(tmp_path / "short.safetensors"))
-    with pytest.raises(InputError, match="needs weights of inception-fid"):
+    with pytest.raises(InputError, match="FID needs weights of inception-fid, found"):
         load_frame_features(recipe, weights_at(weights.path, architecture="i3d"))
 
 

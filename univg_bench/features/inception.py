@@ -21,13 +21,13 @@ from torchvision.models import inception_v3
 from univg_bench.canonical import digest_of
 from univg_bench.errors import InputError
 from univg_bench.features.i3d_input import check_frames
-from univg_bench.features.tensors import check_tensors, exact_float32, read_tensors
+from univg_bench.features.inception_layout import CLASSES, load_inception_tensors
+from univg_bench.features.tensors import exact_float32
 from univg_bench.features.weights import Weights
 from univg_bench.recipes_frames import FidRecipe
 
 VERSION = 1  # of this code path: raise it with every change that can move a feature by a bit
 DIM = 2048
-CLASSES = 1008  # of the TensorFlow graph of 2015-12-05
 BATCH = 16  # frames at once, always counted from a video's first: the last bits may depend on it
 
 
@@ -144,16 +144,8 @@ def load_frame_features(recipe: FidRecipe, weights: Weights, device: str = "cpu"
 
     Raises InputError when the weights are not those of FID's Inception, with the reason.
     """
-    if weights.architecture not in (None, recipe.network):
-        raise InputError(
-            f"the recipe {recipe.name!r} needs weights of {recipe.network}, found {weights.name} of"
-            f" {weights.architecture} in {weights.path}"
-        )
     net = inception_network()
-    tensors = {k: v.float() for k, v in read_tensors(weights).items() if not k.endswith("num_batches_tracked")}
-    expected = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    check_tensors(tensors, expected, source=str(weights.path))
-    net.load_state_dict(tensors, strict=False)  # checked; only num_batches_tracked is left out
+    net.load_state_dict(load_inception_tensors(weights, net), strict=False)  # checked; only counters are left out
     net.to(device)
     kind = torch.device(device).type
     digest = digest_of(
