@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "check": ("univg_bench.commands.check:check", "Name missing, short, unreadable and suspicious samples of a run."),
     "evaluate": ("univg_bench.commands.evaluate:evaluate", "Compute the protocol's metrics of runs: results.json."),
     "compare": ("univg_bench.commands.compare:compare", "Say whether run B differs from run A on the same items."),
+    "explain": ("univg_bench.commands.explain:explain", "Show one FVD as every published implementation computes it."),
     "table": ("univg_bench.commands.table:table", "Print measured rows beside published ones."),
     "weights": ("univg_bench.commands.weights:weights", "List, find and verify the weights that metrics need."),
     "ladder": ("univg_bench.commands.ladder:ladder", "Damage real videos in known ways, to see what a metric notices."),

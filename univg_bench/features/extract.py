@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -242,7 +242,7 @@ def _of_frames(extractor: Extractor) -> Callable[[Frames], Features]:
     """Return the function from frames (F, 3, H, W) of one video to its features: (D,), or (F, D) for single frames."""
     recipe = extractor.recipe
     if isinstance(recipe, FvdRecipe):
-        return _video(extractor)
+        return _video_through(extractor)
     if isinstance(recipe, ClipsimRecipe):
         images: Callable[[Frames], Features] = _image_text(extractor).images
         return images
@@ -262,6 +262,20 @@ def _video(extractor: Extractor) -> VideoFeatures:
     assert isinstance(extractor.recipe, FvdRecipe)
     assert extractor.weights is not None
     return load_video_features(extractor.recipe, extractor.weights, extractor.device)
+
+
+@lru_cache(maxsize=32)
+def _video_through(extractor: Extractor) -> VideoFeatures:
+    """Return the extractor of a recipe, with a network that all recipes share which only bring frames to it otherwise.
+
+    `explain` has a dozen of them, and a network of its own for each would fill the memory of every worker.
+    """
+    recipe = extractor.recipe
+    assert isinstance(recipe, FvdRecipe)
+    shared = replace(
+        recipe, name=recipe.network, geometry="squash", kernel="bilinear", antialias=False, ddof=1, through=None
+    )
+    return replace(_video(replace(extractor, recipe=shared)), name=f"{recipe.network} {recipe.name}", recipe=recipe)
 
 
 @lru_cache(maxsize=8)
