@@ -1,0 +1,1 @@
+"""Verbs that the reference models add to `univg-bench`."""
