@@ -14,6 +14,13 @@ from univg_bench.records import MetricPart, Record
 
 Format = Literal["markdown", "csv", "latex"]
 ARROWS = {"higher": "↑", "lower": "↓", "neither": "≈"}  # ≈: as real videos have it
+# what another n does to a metric, by kind
+UNEQUAL = {
+    "fvd": "FVD falls as n grows, so these rows do not compare",
+    "fid": "FID falls as n grows, so these rows do not compare",
+    "manifold": "balls shrink as n grows, so these rows do not compare",
+    "kvd": "KVD is unbiased, but the rows are not of the same videos",
+}
 NOT_COMPARABLE = (
     "Published rows were made under other conditions: they say what was printed, not what this suite would measure."
 )
@@ -53,20 +60,25 @@ class Table:
     footnotes: tuple[str, ...]
 
 
-def build_table(protocol: Protocol, records: Sequence[Record], published: Sequence[PublishedRow]) -> Table:
+def build_table(
+    protocol: Protocol, records: Sequence[Record], published: Sequence[PublishedRow], *, wide: bool = False
+) -> Table:
     """Return the table of `records`, all made under `protocol`, above the `published` rows.
+
+    wide: with the columns of the protocol's `wide` after those of its `table`.
 
     Numbers of records with another protocol digest are not comparable, so the caller makes one table per digest.
     """
     for record in records:
         assert record.protocol.digest == protocol.digest, "one table holds one protocol"
-    rows = [_measured(record, protocol) for record in records]
+    columns = (*protocol.table, *protocol.wide) if wide else protocol.table
+    rows = [_measured(record, columns) for record in records]
     kinds = {metric.id: metric.kind for metric in protocol.metrics}
     rows += [
         Row(
             kind="published",
             method=f"{row.method} ({row.input})" if row.input else row.method,
-            cells=tuple(_printed(row.values.get(kinds[column.metric])) for column in protocol.table),
+            cells=tuple(_printed(row.values.get(kinds[column.metric])) for column in columns),
             n="–",
             source=row.source,
         )
@@ -74,9 +86,9 @@ def build_table(protocol: Protocol, records: Sequence[Record], published: Sequen
     ]
     return Table(
         title=f"{protocol.title} ({protocol.name}, digest {protocol.digest[:12]})",
-        columns=protocol.table,
+        columns=columns,
         rows=tuple(rows),
-        footnotes=tuple(_footnotes(records, bool(published))),
+        footnotes=tuple(_footnotes(records, [column.metric for column in columns], bool(published))),
     )
 
 
@@ -85,13 +97,13 @@ def render(table: Table, form: Format) -> str:
     return {"markdown": _markdown, "csv": _csv, "latex": _latex}[form](table)
 
 
-def _measured(record: Record, protocol: Protocol) -> Row:
+def _measured(record: Record, columns: Sequence[Column]) -> Row:
     status = record.status
     complete = "" if status.complete else f" (incomplete: {status.scored} of {status.expected})"
     return Row(
         kind="measured",
         method=record.model.name + complete,
-        cells=tuple(_cell(record.metric(column.metric), column) for column in protocol.table),
+        cells=tuple(_cell(record.metric(column.metric), column) for column in columns),
         n=_counts(record),
         source=f"measured {record.ended[:10]}",
     )
@@ -119,23 +131,57 @@ def _counts(record: Record) -> str:
     return ", ".join(dict.fromkeys(f"{metric.n}/{metric.n_reference}" for metric in record.metrics))
 
 
-def _footnotes(records: Sequence[Record], published: bool) -> list[str]:
-    """Return what must be read with the table: of all rows once, of some rows with their names."""
+def _footnotes(records: Sequence[Record], shown: Sequence[str], published: bool) -> list[str]:
+    """Return what must be read with the table: of all rows once, of some rows with their names.
+
+    shown: the ids of the metrics in the table; what the others have to say stands in the record.
+    """
     about: dict[str, list[str]] = {}
     for record in records:
-        said = [f"{metric.id}: {text}" for metric in record.metrics for text in metric.warnings]
-        said += [*record.notes, *(f"{m.weights.name}: {m.weights.note}" for m in record.metrics if m.weights)]
+        metrics = [metric for metric in record.metrics if metric.id in shown]
+        warnings: dict[str, list[str]] = {}
+        for metric in metrics:
+            for text in metric.warnings:
+                warnings.setdefault(text, []).append(metric.id)
+        said = [f"{', '.join(ids)}: {text}" for text, ids in warnings.items()]
+        said += [*record.notes, *(f"{m.weights.name}: {m.weights.note}" for m in metrics if m.weights)]
         for text in dict.fromkeys(said):
             about.setdefault(text, []).append(record.model.name)
     notes = []
     if records:
+        if any(metric.direction == "neither" and metric.id in shown for metric in records[0].metrics):
+            real = _of_real_videos(records[0], shown)
+            notes.append(f"≈: neither more nor less is better; the real videos have {real}.")
         notes.append(
             "n is generated/real videos; ± and [ ] are 95 % intervals (± for FVD is conservative, its bias is apart)."
         )
+    notes += _unequal_counts(records)
     for text, models in about.items():
         whose = "" if len(models) == len(records) else f"{', '.join(models)}: "
         notes.append(f"{whose}{text.removesuffix('.')}.")
     return [*notes, NOT_COMPARABLE] if published else notes
+
+
+def _of_real_videos(record: Record, shown: Sequence[str]) -> str:
+    found = [m for m in record.metrics if m.direction == "neither" and m.id in shown and m.details.get("real")]
+    return ", ".join(f"{metric.id} {metric.details['real']:.3g}" for metric in found) or "no value here"
+
+
+def _unequal_counts(records: Sequence[Record]) -> list[str]:
+    """Say for each metric where rows rest on different numbers of videos."""
+    by_metric: dict[str, list[tuple[str, MetricPart]]] = {}
+    for record in records:
+        for metric in record.metrics:
+            by_metric.setdefault(metric.id, []).append((record.model.name, metric))
+    notes = []
+    for name, rows in by_metric.items():
+        counts = {model: f"{metric.n}/{metric.n_reference}" for model, metric in rows}
+        if len(set(counts.values())) == 1:
+            continue
+        n = ", ".join(f"{count} ({model})" for model, count in counts.items())
+        why = UNEQUAL.get(rows[0][1].kind, "the rows are not of the same videos")
+        notes.append(f"{name}: n differs between rows: {n}; {why}.")
+    return notes
 
 
 def _header(column: Column) -> str:

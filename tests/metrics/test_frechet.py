@@ -75,3 +75,32 @@ def test_different_extractors_or_conventions_are_refused() -> None:
         frechet_distance(a, moments_of(features(20, 5, 0)).gaussian())
     with pytest.raises(InputError, match="ddof 1 and 0"):
         frechet_distance(a, moments_of(features(20, 4, 0)).gaussian(ddof=0))
+
+
+@pytest.mark.parametrize(
+    ("n", "dim"),
+    [(2, 1), (2, 400), (64, 600), (399, 400), (400, 400), (401, 400), (2990, 37),
+     pytest.param(64, 2048, marks=pytest.mark.slow), pytest.param(3000, 2048, marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_a_set_against_itself_shuffled_is_zero_never_negative_and_never_nan(n: int, dim: int) -> None:
+    x = features(n, dim, seed=n) + 3
+    shuffled = x[np.random.Generator(np.random.PCG64(1)).permutation(n)]
+    a, b = moments_of(x).gaussian(), moments_of(shuffled).gaussian()
+    assert 0 <= frechet_distance(a, a) < 1e-10 * np.trace(a.sigma)
+    assert 0 <= frechet_distance(a, b) < 1e-10 * np.trace(a.sigma)
+
+
+@pytest.mark.parametrize("kind", ["copies", "one constant dimension", "rank one", "tiny", "huge"])
+def test_degenerate_sets_have_a_finite_distance_that_is_not_negative(kind: str) -> None:
+    x, y = features(40, 12, 1), features(50, 12, 2)
+    if kind == "copies":
+        x[:] = x[0]
+    if kind == "one constant dimension":
+        x[:, 3] = y[:, 3] = 5.0
+    if kind == "rank one":
+        x = np.outer(x[:, 0], y[0])
+    x, y = (z * {"tiny": 1e-150, "huge": 1e100}.get(kind, 1.0) for z in (x, y))
+    for left, right in ((x, y), (x, x), (y, x)):
+        found = frechet_distance(moments_of(left).gaussian(), moments_of(right).gaussian())
+        assert np.isfinite(found)
+        assert found >= 0

@@ -89,3 +89,23 @@ def test_one_cluster_has_no_interval_and_few_clusters_are_warned_of() -> None:
     assert alone.interval is None
     assert "all videos are of one cluster, so there is no interval" in alone.warnings
     assert "only 12 clusters: the interval is likely too narrow" in compute(x, y).warnings
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 8, 9, 200])
+def test_fvd_of_a_set_with_itself_is_zero_at_any_n(n: int) -> None:
+    x = draw(n)
+    assert 0 <= compute(x, x, replicates=0).value < 1e-10
+
+
+def test_constant_features_are_as_far_apart_as_they_are_and_warned_of() -> None:
+    result = compute(np.zeros((5, 8)), np.ones((6, 8)), replicates=10)
+    assert result.value == pytest.approx(8.0)
+    assert "4 of 5 generated videos have the features of another one" in result.warnings
+    assert "5 of 6 real videos have the features of another one" in result.warnings
+
+
+def test_features_that_are_no_numbers_are_refused() -> None:
+    x = draw(9)
+    x[4, 2] = np.nan
+    with pytest.raises(InputError, match="found NaN or infinity in row 4"):
+        compute(x, draw(9))

@@ -96,3 +96,14 @@ def test_a_record_of_another_protocol_does_not_enter_the_table() -> None:
     other = load_protocol("msrvtt-t2v-2990")
     with pytest.raises(AssertionError, match="one table holds one protocol"):
         build_table(PROTOCOL, [record_of(other)], [])
+
+
+def test_rows_of_different_n_are_said_not_to_compare() -> None:
+    whole = record_of(PROTOCOL)
+    fewer = [metric.model_copy(update={"n": 62}) for metric in whole.metrics]
+    part = record_of(PROTOCOL, name="part").model_copy(update={"metrics": fewer})
+    text = markdown(whole, part)
+    assert "fvd: n differs between rows: 64/64 (model), 62/64 (part); FVD falls as n grows, so these rows" in text
+    assert "clipsim: n differs between rows: 64/64 (model), 62/64 (part); the rows are not of the same videos." in text
+    assert "n differs" not in markdown(whole, record_of(PROTOCOL, name="other"))
+    assert "n differs" not in markdown(part)
