@@ -1,7 +1,7 @@
 """Our schedules and solvers against stored tables and trajectories of diffusers, VideoCrafter, VGen and DPM-Solver.
 
 The "network" of all trajectories is eps(x, t) = 0.8 sin(1.3 x + 0.002 t) + 0.15 x, taken for v where a run predicts v.
-diffusers and VideoCrafter compute coefficients in float32, so they agree to 1e-5; DPM-Solver's own code to 1e-12.
+All of them keep some of their coefficients in float32: diffusers and VideoCrafter agree to 1e-5, DPM-Solver to 1e-6.
 """
 
 from __future__ import annotations
@@ -108,8 +108,6 @@ def schedule_of(entry: dict[str, Any]) -> Schedule:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_every_state_is_that_of_diffusers(stored: dict[str, Tensor], name: str) -> None:
-    if f"{name}.x" not in stored:
-        pytest.skip(f"{name} is in the index only; a schedulers.safetensors that holds it enables this")
     entry, expected = RUNS[name], stored[f"{name}.x"]
     solver, end = solver_of(entry)
     s = schedule_of(entry)
@@ -122,8 +120,6 @@ def test_every_state_is_that_of_diffusers(stored: dict[str, Tensor], name: str) 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_grid_is_that_of_diffusers(stored: dict[str, Tensor], name: str) -> None:
-    if f"{name}.t" not in stored:
-        pytest.skip(f"{name} is in the index only; a schedulers.safetensors that holds it enables this")
     config, n = RUNS[name]["config"], RUNS[name]["steps"]
     if config["timestep_spacing"] == "leading" and RUNS[name]["cls"] != "DDIMScheduler":
         ours = [i * (1000 // (n + 1)) + 1 for i in range(n, 0, -1)]  # another "leading": see grid.leading
