@@ -23,7 +23,7 @@ from univg_bench.measures.data import Evidence, Gathered, Number, Rows, Watch
 from univg_bench.measures.gather import gather, index_entry
 from univg_bench.measures.kinds import KINDS
 from univg_bench.protocol import Protocol
-from univg_bench.protocol_metrics import Metric, recipe_of, reference_frames_of, traits_of
+from univg_bench.protocol_metrics import Metric, direction_of, recipe_of, reference_frames_of, traits_of
 from univg_bench.records import IntervalPart, MetricPart, WeightsPart
 
 
@@ -211,7 +211,7 @@ def _part(planned: Planned, number: Number) -> MetricPart:
             "id": metric.id,
             "kind": metric.kind,
             "value": number.value,
-            "direction": traits_of(metric).direction,
+            "direction": direction_of(metric),
             "n": number.n,
             "n_reference": number.n_reference,
             "interval": None if number.interval is None else IntervalPart(**asdict(number.interval)),

@@ -69,7 +69,9 @@ class Needs:
     @classmethod
     def of_references(cls, protocol: protocols.Protocol) -> Needs:
         """Return what `protocol` asks of real videos: frames for its metrics."""
-        found = (metric.reference_frames for metric in protocol.metrics)
+        from univg_bench.protocol_metrics import reference_frames_of
+
+        found = (reference_frames_of(metric) for metric in protocol.metrics)
         return cls(policies=tuple(dict.fromkeys(policy for policy in found if policy is not None)))
 
 

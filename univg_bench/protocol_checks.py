@@ -17,8 +17,9 @@ from univg_bench.protocol import (
     ReferenceFrame,
 )
 from univg_bench.protocol_fields import Select
-from univg_bench.protocol_metrics import TRAITS, Metric, Recipe, traits_of, weights_of
+from univg_bench.protocol_metrics import TRAITS, FidelityMetric, Metric, Recipe, direction_of, traits_of, weights_of
 from univg_bench.recipes import ClipsimRecipe, FvdRecipe
+from univg_bench.recipes_frames import FidRecipe
 
 Place = tuple[str | int, ...]
 Fault = tuple[Place, str]  # where in the file, and a sentence without the place
@@ -38,6 +39,7 @@ def faults(protocol: Protocol) -> Iterator[Fault]:
             yield (*place, "id"), f"a second metric is called '{metric.id}'; give each its own id"
         seen.add(metric.id)
         yield from _metric(protocol, metric, place)
+    yield from _still_wins(protocol)
     yield from _tables(protocol)
 
 
@@ -96,6 +98,24 @@ def _generation(generation: Generation) -> Iterator[Fault]:
             yield place, f"found '{name}'{suggest(name, fields + list(generation.params))}"
 
 
+def _still_wins(protocol: Protocol) -> Iterator[Fault]:
+    """Refuse what a frozen video wins unless its motion stands beside it, in the file and in every table."""
+    kinds = {metric.id: metric.kind for metric in reversed(protocol.metrics)}
+    for index, metric in enumerate(protocol.metrics):
+        if traits_of(metric).frozen_wins and "motion" not in kinds.values():
+            yield ("metrics", index), f"found {metric.kind} without a motion metric: {_FROZEN}"
+    for section, columns in (("table", protocol.table), ("wide", (*protocol.table, *protocol.wide))):
+        shown = [kinds[column.metric] for column in columns if column.metric in kinds]
+        if section == "wide" and not protocol.wide:
+            continue
+        winning = next((kind for kind in shown if TRAITS[kind].frozen_wins), None)
+        if winning and "motion" not in shown:
+            yield (section,), f"found a column of {winning} without one of motion: {_FROZEN}"
+
+
+_FROZEN = "a frozen video wins it, so the motion must stand beside it"
+
+
 def _metric(protocol: Protocol, metric: Metric, place: Place) -> Iterator[Fault]:
     traits, name, weights = traits_of(metric), metric.recipe, weights_of(metric)
     recipe = traits.recipes.get(name)
@@ -120,6 +140,16 @@ def _metric(protocol: Protocol, metric: Metric, place: Place) -> Iterator[Fault]
                 (*place, field, "frames"),
                 f"found {policy.frames} frames, expected at least {traits.least_frames}{reason}",
             )
+        if policy is not None and traits.neighbours and policy.sampling not in _IN_A_ROW:
+            yield (
+                (*place, field, "sampling"),
+                f"found {policy.sampling}, but {metric.kind} compares frames that follow one another; take one of"
+                f" {', '.join(_IN_A_ROW)}",
+            )
+        if policy is not None and metric.kind == "fid" and policy.frames is None:
+            yield (*place, field), "an FID takes equally many frames of every video; choose how many with `frames`"
+    if isinstance(metric, FidelityMetric) and metric.frames.sampling == "fps_matched":
+        yield (*place, "frames", "sampling"), "frames chosen by time cannot be paired one by one; use another sampling"
     select = getattr(metric, "reference_select", None)
     if select is not None:
         yield from _select(select, (*place, "reference_select"))
@@ -127,10 +157,15 @@ def _metric(protocol: Protocol, metric: Metric, place: Place) -> Iterator[Fault]
             yield (*place, "reference_select"), "real videos have no captions to choose; only `videos` fits here"
 
 
-_NAMES = {"fvd": "an FVD", "kvd": "a KVD", "manifold": "a manifold metric"}
+_NAMES = {
+    "fvd": "an FVD", "kvd": "a KVD", "manifold": "a manifold metric", "fid": "an FID",
+    "spectral": "a spectral distance", "fidelity": "fidelity",
+}  # fmt: skip
+_IN_A_ROW = ("all", "first", "centre", "random_consecutive", "fps_matched")
 
 
 def _network(recipe: Recipe) -> str:
+    assert isinstance(recipe, FvdRecipe | ClipsimRecipe | FidRecipe), "only these have weights"
     return recipe.model if isinstance(recipe, ClipsimRecipe) else recipe.network
 
 
@@ -141,14 +176,16 @@ def _weights_of(network: str) -> list[str]:
 
 
 def _tables(protocol: Protocol) -> Iterator[Fault]:
-    kinds = {metric.id: metric.kind for metric in reversed(protocol.metrics)}  # of two with one id the first counts
+    known = {metric.id: metric for metric in reversed(protocol.metrics)}  # of two with one id the first counts
     for section, columns in (("table", protocol.table), ("wide", protocol.wide)):
         for index, column in enumerate(columns):
-            if column.metric not in kinds:
-                yield (section, index, "metric"), f"found metric '{column.metric}'{suggest(column.metric, list(kinds))}"
+            metric = known.get(column.metric)
+            if metric is None:
+                yield (section, index, "metric"), f"found metric '{column.metric}'{suggest(column.metric, list(known))}"
                 continue
-            kind = kinds[column.metric]
-            better = TRAITS[kind].direction
+            if metric.recipe not in traits_of(metric).recipes:
+                continue  # said already
+            kind, better = metric.kind, direction_of(metric)
             if column.direction != better:
                 says = f"the {better} is better" if better != "neither" else "neither is better: write `neither`"
                 yield (section, index, "direction"), f"found {column.direction}, but of {kind} {says}"

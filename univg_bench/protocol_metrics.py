@@ -14,10 +14,21 @@ from pydantic import Field
 from univg_bench.frames import FramePolicy
 from univg_bench.protocol_fields import Count, Id, Policy, Select, Strict
 from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES, ClipsimRecipe, FvdRecipe
+from univg_bench.recipes_frames import (
+    FID_RECIPES,
+    FIDELITY_RECIPES,
+    FLICKER_RECIPES,
+    MOTION_RECIPES,
+    SPECTRUM_RECIPES,
+    FrameRecipe,
+)
 
-KindName = Literal["fvd", "clipsim", "kvd", "manifold", "consistency", "image-alignment"]
+KindName = Literal[
+    "fvd", "clipsim", "kvd", "manifold", "fid", "spectral", "consistency", "motion", "flicker", "image-alignment",
+    "first-frame", "fidelity",
+]  # fmt: skip
 Direction = Literal["higher", "lower", "neither"]
-Recipe = FvdRecipe | ClipsimRecipe
+Recipe = FvdRecipe | ClipsimRecipe | FrameRecipe
 
 
 class Repeats(Strict):
@@ -43,19 +54,23 @@ class _Network(_Seen):
     )
 
 
-class _Sets(_Network):
+class _Sets(_Seen):
     reference_frames: Policy = Field(description="of the real videos")
     reference_select: Select | None = Field(default=None, description="the real videos; null: those of the items")
 
 
-class FvdMetric(_Sets):
+class _Beside(_Seen):
+    reference_frames: Policy | None = Field(default=None, description="of the real videos; null: no value of theirs")
+
+
+class FvdMetric(_Sets, _Network):
     """Fréchet video distance of the generated videos to the distinct reference videos."""
 
     kind: Literal["fvd"]
     repeats: Repeats | None = None
 
 
-class KvdMetric(_Sets):
+class KvdMetric(_Sets, _Network):
     """Kernel video distance: unbiased, so sets of any size compare."""
 
     kind: Literal["kvd"]
@@ -63,7 +78,7 @@ class KvdMetric(_Sets):
     subset_size: Count = Field(default=1000, description="videos per subset and set")
 
 
-class ManifoldMetric(_Sets):
+class ManifoldMetric(_Sets, _Network):
     """Precision, recall, density or coverage: balls around videos, looked into from the other set."""
 
     kind: Literal["manifold"]
@@ -71,18 +86,40 @@ class ManifoldMetric(_Sets):
     neighbours: Count = Field(default=5, description="a ball reaches to this neighbour of its video")
 
 
-class ClipsimMetric(_Network):
+class FidMetric(_Sets, _Network):
+    """Fréchet inception distance of single frames."""
+
+    kind: Literal["fid"]
+
+
+class SpectralMetric(_Sets):
+    """How far the mean spectra of generated and real frames are apart, in dB: sharpness."""
+
+    kind: Literal["spectral"]
+
+
+class ClipsimMetric(_Beside, _Network):
     """Mean cosine of frames with their caption."""
 
     kind: Literal["clipsim"]
-    reference_frames: Policy | None = Field(default=None, description="of the real videos; null: no CLIPSIM of theirs")
 
 
-class ConsistencyMetric(_Network):
+class ConsistencyMetric(_Beside, _Network):
     """Mean cosine of frames with the frame before and with the first one; a frozen video scores 1."""
 
     kind: Literal["consistency"]
-    reference_frames: Policy | None = Field(default=None, description="of the real videos; null: no value of theirs")
+
+
+class MotionMetric(_Beside):
+    """Mean speed of the picture's blocks; neither more nor less is better, as much as real videos have is."""
+
+    kind: Literal["motion"]
+
+
+class FlickerMetric(_Beside):
+    """How unsteady the brightness of blocks is, motion taken off; a frozen video has none."""
+
+    kind: Literal["flicker"]
 
 
 class ImageAlignmentMetric(_Network):
@@ -92,8 +129,38 @@ class ImageAlignmentMetric(_Network):
     quantity: Literal["first", "mean", "min"] = Field(description="over the frames: the first, their mean, the least")
 
 
+class FirstFrameMetric(_Metric):
+    """PSNR or SSIM of the first frame against the condition image, resized to the size of the video."""
+
+    kind: Literal["first-frame"]
+    quantity: Literal["psnr", "ssim"]
+
+    @property
+    def frames(self) -> FramePolicy:
+        """The first frame; there is nothing to choose."""
+        return FramePolicy(sampling="first", frames=1)
+
+
+class FidelityMetric(_Seen):
+    """PSNR or SSIM of each frame against the same frame of the video's own reference, of equal length and size."""
+
+    kind: Literal["fidelity"]
+    quantity: Literal["psnr", "ssim"]
+
+
 Metric = Annotated[
-    FvdMetric | KvdMetric | ManifoldMetric | ClipsimMetric | ConsistencyMetric | ImageAlignmentMetric,
+    FvdMetric
+    | KvdMetric
+    | ManifoldMetric
+    | FidMetric
+    | SpectralMetric
+    | ClipsimMetric
+    | ConsistencyMetric
+    | MotionMetric
+    | FlickerMetric
+    | ImageAlignmentMetric
+    | FirstFrameMetric
+    | FidelityMetric,
     Field(discriminator="kind"),
 ]
 
@@ -104,7 +171,8 @@ class Traits:
 
     direction: which values are better; `neither`: those near the real videos' are. recipes: those it may name.
     compares: what with, beside the frames themselves: a set of real videos, captions, the condition image, or each
-    video's own reference. pair: its features are of frames and counterpart together. least_frames: a policy must take.
+    video's own reference. pair: its features are of frames and counterpart together. least_frames: that a policy must
+    take. neighbours: it compares frames that follow one another. frozen_wins: a video without motion is the best.
     """
 
     direction: Direction
@@ -112,6 +180,8 @@ class Traits:
     compares: Literal["set", "captions", "image", "reference", "itself"]
     pair: bool = False
     least_frames: int = 1
+    neighbours: bool = False
+    frozen_wins: bool = False
 
 
 # with fewer than 9 frames, I3D's last pool has nothing to pool (docs/findings.md 1)
@@ -119,9 +189,15 @@ TRAITS: dict[str, Traits] = {
     "fvd": Traits("lower", FVD_RECIPES, "set", least_frames=9),
     "kvd": Traits("lower", FVD_RECIPES, "set", least_frames=9),
     "manifold": Traits("higher", FVD_RECIPES, "set", least_frames=9),
+    "fid": Traits("lower", FID_RECIPES, "set"),
+    "spectral": Traits("lower", SPECTRUM_RECIPES, "set"),
     "clipsim": Traits("higher", CLIPSIM_RECIPES, "captions"),
-    "consistency": Traits("higher", CLIPSIM_RECIPES, "itself", least_frames=2),
-    "image-alignment": Traits("higher", CLIPSIM_RECIPES, "image"),
+    "consistency": Traits("higher", CLIPSIM_RECIPES, "itself", least_frames=2, frozen_wins=True),
+    "motion": Traits("neither", MOTION_RECIPES, "itself", least_frames=2, neighbours=True),
+    "flicker": Traits("lower", FLICKER_RECIPES, "itself", least_frames=3, neighbours=True, frozen_wins=True),
+    "image-alignment": Traits("higher", CLIPSIM_RECIPES, "image", frozen_wins=True),
+    "first-frame": Traits("higher", FIDELITY_RECIPES, "image", pair=True),
+    "fidelity": Traits("higher", FIDELITY_RECIPES, "reference", pair=True),
 }
 assert set(TRAITS) == set(get_args(KindName))
 
@@ -134,6 +210,13 @@ def traits_of(metric: Metric) -> Traits:
 def recipe_of(metric: Metric) -> Recipe:
     """Return the recipe that the metric names."""
     return traits_of(metric).recipes[metric.recipe]
+
+
+def direction_of(metric: Metric) -> Direction:
+    """Return which values of the metric are better."""
+    if isinstance(metric, FlickerMetric) and FLICKER_RECIPES[metric.recipe].method == "vbench":
+        return "higher"  # 1 is steady there
+    return traits_of(metric).direction
 
 
 def weights_of(metric: Metric) -> str | None:

@@ -14,6 +14,20 @@ from tests.study import Study, numbers
 from univg_bench.cli import run
 from univg_bench.records import load_record
 
+TWO_METRICS = """\
+metrics:
+  - id: fvd
+    kind: fvd
+    recipe: tiny
+    weights: tiny-i3d
+    frames: {sampling: random_sorted, frames: 16, seed: 0}
+    reference_frames: {sampling: random_sorted, frames: 16, seed: 0}
+  - {id: clipsim, kind: clipsim, recipe: tiny, weights: tiny-clip, frames: {sampling: all}}
+table:
+  - {label: FVD (tiny), metric: fvd, direction: lower, digits: 1}
+wide: []
+"""
+
 
 def test_a_record_says_everything_that_a_number_needs(evaluated: Path) -> None:
     record = load_record(evaluated)
@@ -40,7 +54,8 @@ def test_equal_bits_for_one_and_two_workers_and_for_a_warm_cache(study: Study, e
     again = tmp_path / "eight@1" / "model"
     assert study.evaluate(tmp_path, workers=2) == 0
     cold = load_record(again).cost
-    assert (cold.features_computed, cold.features_reused) == (40, 0)  # 2 of each of 16 videos, and 8 captions
+    # of each of 16 videos I3D, CLIP, motion, flicker and spectrum, and 8 captions
+    assert (cold.features_computed, cold.features_reused) == (88, 0)
     assert numbers(again) == numbers(evaluated)
     assert study.evaluate(tmp_path) == 0
     assert load_record(again).cost.features_computed == 0
@@ -98,6 +113,9 @@ def test_unfit_samples_are_named_and_counted_and_stop_the_evaluation(
 def test_allowed_to_be_missing_they_are_still_never_scored_and_the_record_says_incomplete(
     study: Study, broken: Path, evaluated: Path, tmp_path: Path
 ) -> None:
+    fewer = tmp_path / "eight.yaml"  # four videos have no five neighbours
+    fewer.write_text(study.protocol.read_text() + TWO_METRICS)
+    study = study._replace(protocol=fewer)
     study.import_into(tmp_path / "runs", videos=broken)
     assert study.evaluate(tmp_path / "runs", "--allow-missing") == 0
     record = load_record(tmp_path / "runs" / "eight@1" / "model")
@@ -157,7 +175,7 @@ def test_missing_weights_say_how_to_get_them_before_any_work(study: Study, tmp_p
         + "metrics:\n  - id: fvd\n    kind: fvd\n    recipe: univg\n    weights: i3d-kinetics400\n"
         + "    frames: {sampling: random_sorted, frames: 16}\n"
         + "    reference_frames: {sampling: random_sorted, frames: 16}\n"
-        + "table: [{label: FVD, metric: fvd, direction: lower, digits: 1}]\n"
+        + "table: [{label: FVD, metric: fvd, direction: lower, digits: 1}]\nwide: []\n"
     )
     real = study._replace(protocol=protocol)
     assert real.import_into(tmp_path) == 0
@@ -293,4 +311,5 @@ def test_items_of_one_cluster_have_values_but_no_interval(study: Study, tmp_path
     assert run(["-q", "evaluate", str(tmp_path / "one@1" / "model"), "--workers", "1"]) == 0
     for metric in load_record(tmp_path / "one@1" / "model").metrics:
         assert metric.interval is None
-        assert any("all videos are of one cluster" in warning for warning in metric.warnings)
+        reason = "no interval" if metric.kind == "manifold" else "all videos are of one cluster"
+        assert any(reason in warning for warning in metric.warnings), metric.id

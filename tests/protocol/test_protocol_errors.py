@@ -72,8 +72,9 @@ DATA = VALID[VALID.index("data:") : VALID.index("conditions:")]
         ("source: msrvtt", "source: msr-vtt",
          ["9:11: found the text 'msr-vtt', expected msrvtt, folder or moving-shapes; did you mean 'msrvtt'?"]),
         ("  source: msrvtt\n", "", ["8:1: missing key 'source' in data; it says which form this is"]),
-        ("kind: fvd", "kind: fdv", ["17:11: found the text 'fdv', expected fvd, kvd, manifold, clipsim, consistency or"
-                                      " image-alignment; did you mean 'fvd'?"]),
+        ("kind: fvd", "kind: fdv",
+         ["17:11: found the text 'fdv', expected fvd, kvd, manifold, fid, spectral, clipsim, consistency, motion,"
+          " flicker, image-alignment, first-frame or fidelity; did you mean 'fvd'?"]),
         ("  - id: fvd\n", "  - 12\n  - id: fvd\n", ["16:5: found 12, expected a mapping"]),
         ("captions_per_video: 1", "captions_per_video: every",
          ["11:32: found the text 'every', expected 'all' or a whole number"]),

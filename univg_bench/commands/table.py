@@ -16,11 +16,12 @@ from univg_bench.console import Console
 @click.option(
     "--format", "form", type=click.Choice(["markdown", "csv", "latex"]), default="markdown", show_default=True
 )
+@click.option("--wide", is_flag=True, help="Show every metric, with the columns of the protocol's `wide`.")
 @click.option("--dest", type=click.Path(path_type=Path), help="Write to this file instead of the terminal.")
 @click.pass_obj
 def table(
     console: Console, runs: tuple[Path, ...], published: tuple[str, ...], protocol_name: str | None, form: str,
-    dest: Path | None,
+    wide: bool, dest: Path | None,
 ) -> None:  # fmt: skip
     """Print a table of RUNS (folders of evaluated runs), grouped by protocol digest.
 
@@ -52,12 +53,12 @@ def table(
             )
         by_digest.setdefault(record.protocol.digest, []).append(path)
     tables = [
-        build_table(Run.open(paths[0]).protocol(), [load_record(path) for path in paths], rows)
+        build_table(Run.open(paths[0]).protocol(), [load_record(path) for path in paths], rows, wide=wide)
         for paths in by_digest.values()
     ]
     if not runs:
         assert protocol_name is not None
-        tables = [build_table(load_protocol(protocol_name), [], rows)]
+        tables = [build_table(load_protocol(protocol_name), [], rows, wide=wide)]
     if len(tables) > 1:
         console.note(f"{len(tables)} protocols: their numbers are not comparable, so each has a table of its own")
     text = "\n".join(render(one, form) for one in tables)  # type: ignore[arg-type]  # click checked the choice

@@ -6,9 +6,10 @@ number of workers, the order and an interrupted run before this one change no bi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -22,9 +23,11 @@ from univg_bench.features.cache import FeatureCache
 from univg_bench.features.weights import Weights
 from univg_bench.frames import FramePolicy
 from univg_bench.recipes import ClipsimRecipe, FvdRecipe
+from univg_bench.recipes_frames import FidelityRecipe, FidRecipe, FlickerRecipe, MotionRecipe, SpectrumRecipe
 
 if TYPE_CHECKING:
     from univg_bench.features.clip import ImageTextFeatures
+    from univg_bench.features.inception import FrameFeatures
     from univg_bench.features.video_features import VideoFeatures
 
 # raise it when our own code path makes other numbers from the same recipe and weights: old cache entries then rest
@@ -91,7 +94,7 @@ class Want:
     """Features that a metric wants of a video: by which extractor, of which frames, stored under which key.
 
     indices: the frames, or None where only decoding tells (a policy that looks at the times of frames). other: what
-    the frames are held against, for features of a pair.
+    the frames are held against, for features of a pair. fps: the rate of the frames, for recipes that measure speed.
     """
 
     extractor: int
@@ -99,6 +102,7 @@ class Want:
     indices: tuple[int, ...] | None
     key: str
     other: Counterpart | None = None
+    fps: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ def extract_chunk(chunk: Chunk) -> int:
         for image in chunk.images:
             if not chunk.cache.has(image.key):
                 frames = _frames_of_other(image.image)
-                chunk.cache.save(image.key, _of_frames(chunk.extractors[image.extractor])(frames))
+                chunk.cache.save(image.key, _features(chunk.extractors[image.extractor], frames))
                 computed += 1
         for caption in chunk.captions:
             if not chunk.cache.has(caption.key):
@@ -168,11 +172,8 @@ def _extract_video(video: VideoJob, chunk: Chunk) -> int:
         return 0
     _check_unchanged(video.name, video.path, video.file_sha256)
     for want, frames in _frames_of(video, wants):
-        extractor = chunk.extractors[want.extractor]
-        if want.other is None:
-            features = _of_frames(extractor)(frames)
-        else:
-            features = _of_pairs(extractor)(frames, _frames_of_other(want.other))
+        other = None if want.other is None else _frames_of_other(want.other)
+        features = _features(chunk.extractors[want.extractor], frames, fps=want.fps, other=other)
         chunk.cache.save(want.key, features)
     return len(wants)
 
@@ -238,20 +239,34 @@ def _check_unchanged(name: str, path: Path, file_sha256: str) -> None:
         )
 
 
-def _of_frames(extractor: Extractor) -> Callable[[Frames], Features]:
-    """Return the function from frames (F, 3, H, W) of one video to its features: (D,), or (F, D) for single frames."""
-    recipe = extractor.recipe
-    if isinstance(recipe, FvdRecipe):
-        return _video_through(extractor)
-    if isinstance(recipe, ClipsimRecipe):
-        images: Callable[[Frames], Features] = _image_text(extractor).images
-        return images
-    raise AssertionError(f"no extractor of single videos for {recipe}")
+def _features(
+    extractor: Extractor, frames: Frames, *, fps: Fraction | None = None, other: Frames | None = None
+) -> Features:
+    """Return the features of frames (F, 3, H, W) of one video, or of them and their counterpart: (D,) or (F, D).
 
+    fps: the rate of the frames, for recipes that measure speed.
+    """
+    match extractor.recipe:
+        case FvdRecipe():
+            return _video_through(extractor)(frames)
+        case ClipsimRecipe():
+            embeddings: Features = _image_text(extractor).images(frames)
+            return embeddings
+        case FidRecipe():
+            return _single_frames(extractor)(frames)
+        case FidelityRecipe() as recipe:
+            assert other is not None, "fidelity is of a pair"
+            from univg_bench.features.pixels import condition_frame, pair_fidelity
 
-def _of_pairs(extractor: Extractor) -> Callable[[Frames, Frames], Features]:
-    """Return the function from frames of one video and their counterpart to the features of the pair."""
-    raise AssertionError(f"no extractor of pairs for {extractor.recipe}")
+            if len(frames) == 1:
+                # a condition image may have any size; videos of unequal sizes were refused by the plan
+                other = condition_frame(other[0], height=frames.shape[2], width=frames.shape[3])
+            return pair_fidelity(frames, other, recipe)
+        case MotionRecipe() | FlickerRecipe() | SpectrumRecipe() as recipe:
+            from univg_bench.features.pixels import pixel_features
+
+            return pixel_features(frames, fps=fps, recipe=recipe)
+    raise AssertionError(f"no extractor for {extractor.recipe}")
 
 
 # One process serves one evaluation: its networks are loaded once and stay until it ends.
@@ -285,6 +300,15 @@ def _image_text(extractor: Extractor) -> ImageTextFeatures:
     assert isinstance(extractor.recipe, ClipsimRecipe)
     assert extractor.weights is not None
     return load_image_text_features(extractor.recipe, extractor.weights, extractor.device)
+
+
+@lru_cache(maxsize=8)
+def _single_frames(extractor: Extractor) -> FrameFeatures:
+    from univg_bench.features.inception import load_frame_features
+
+    assert isinstance(extractor.recipe, FidRecipe)
+    assert extractor.weights is not None
+    return load_frame_features(extractor.recipe, extractor.weights, extractor.device)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import TypeVar
 from univg_bench.errors import SampleError
 from univg_bench.features.cache import FeatureCache, image_key, pair_key, text_key, video_key
 from univg_bench.features.extract import CaptionJob, Chunk, Counterpart, Extractor, ImageJob, VideoJob, Want
-from univg_bench.frames import FramePolicy
+from univg_bench.frames import FramePolicy, exact_rate
+from univg_bench.recipes_frames import MotionRecipe
 
 T = TypeVar("T")
 
@@ -63,8 +64,11 @@ class FeaturePlan:
         if chosen is None:
             return None
         choice, indices = chosen
+        fps = _rate(video, policy) if isinstance(extractor.recipe, MotionRecipe) else None
+        if fps is not None:
+            choice = [*choice, f"at {fps} fps"]
         key = video_key(extractor=extractor.digest, rgb_sha256=video.rgb_sha256, choice=choice)
-        self._add(video, Want(self._number(extractor), policy, indices, key))
+        self._add(video, Want(self._number(extractor), policy, indices, key, fps=fps))
         return key
 
     def want_pair(
@@ -73,16 +77,18 @@ class FeaturePlan:
         """Plan what `extractor` makes of frames of `video` beside their counterpart, and return its cache key.
 
         other: an image or frame, or a video of as many frames, of which the same ones are taken; None when the policy
-        drops a short video. Raises SampleError for videos of unequal length, and as `want_video`.
+        drops a short video. Raises SampleError for videos of unequal length or size, and as `want_video`.
         """
         chosen = _choice(video, policy)
         if chosen is None:
             return None
         choice, indices = chosen
         if isinstance(other, ScoredVideo):
-            if video.num_frames != other.num_frames:
-                problem = f"has {video.num_frames} frames, its reference {other.name} {other.num_frames}"
-                raise SampleError(f"{video.name} {problem}; frame by frame needs equally many", {video.name: problem})
+            if (video.num_frames, video.size) != (other.num_frames, other.size):
+                problem = f"has {_shape(video)}, its reference {other.name} {_shape(other)}"
+                raise SampleError(
+                    f"{video.name} {problem}; what compares pixel with pixel needs equal videos", {video.name: problem}
+                )
             if indices is None:
                 raise SampleError(f"frames chosen by time cannot be paired ({video.name}); use another `sampling`")
             other = Counterpart(other.name, other.path, other.file_sha256, indices)
@@ -143,6 +149,19 @@ def _choice(video: ScoredVideo, policy: FramePolicy) -> tuple[list[object], tupl
         return [asdict(policy), video.file_sha256], None
     indices = policy.indices(num_frames=video.num_frames, video_id=video.name)
     return None if indices is None else (list(indices), indices)
+
+
+def _rate(video: ScoredVideo, policy: FramePolicy) -> Fraction:
+    """Return the frames per second of neighbours that the policy takes. Raises SampleError for a video without time."""
+    if policy.fps is not None:
+        return exact_rate(policy.fps)
+    if not video.seconds:
+        raise SampleError(f"{video.name} has no duration, so nothing in it has a speed", {video.name: "no duration"})
+    return video.num_frames / video.seconds
+
+
+def _shape(video: ScoredVideo) -> str:
+    return f"{video.num_frames} frames of {video.size[1]}x{video.size[0]}"
 
 
 def _parts(things: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:

@@ -20,12 +20,12 @@ Details = Mapping[str, float | int | None]
 class Gathered:
     """Features of one role (samples, references, captions) as rows of one array, maybe a map of a file.
 
-    names: whose they are, in order. counts: rows of each; all 1 but where a metric takes every frame as a row.
+    names: whose they are, in order. rows_per_name: 1, but where a metric takes every frame as a row.
     """
 
     names: tuple[str, ...]
     rows: Rows
-    counts: tuple[int, ...]
+    rows_per_name: int
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,12 @@ def gather(
     Raises InputError for features that are not finite, with the name of the video.
     """
     if not keys:
-        return Gathered((), np.empty((0, 0)), ())
+        return Gathered((), np.empty((0, 0)), 1)
     content = digest_of([what, list(keys), list(others)])
     if content in known:
         _same_file(known[content], dest)
         mapped: Rows = np.load(dest, mmap_mode="r", allow_pickle=False)
-        return Gathered(tuple(names), mapped, (len(mapped) // len(keys),) * len(keys))
+        return Gathered(tuple(names), mapped, len(mapped) // len(keys))
 
     def rows_of(number: int) -> Rows:
         made = reduce(cache.load(keys[number]), cache.load(others[number]) if others else None)
@@ -76,7 +76,7 @@ def gather(
         del out
     known[content] = dest
     mapped = np.load(dest, mmap_mode="r", allow_pickle=False)
-    return Gathered(tuple(names), mapped, (len(first),) * len(keys))
+    return Gathered(tuple(names), mapped, len(first))
 
 
 def _same_file(source: Path, dest: Path) -> None:
@@ -109,6 +109,6 @@ def index_entry(roles: Mapping[str, Gathered], clusters: Mapping[str, Sequence[s
             files[role] = {
                 "names": list(gathered.names),
                 "clusters": list(clusters[role]),
-                "rows_per_name": gathered.counts[0],
+                "rows_per_name": gathered.rows_per_name,
             }
     return {**facts, "roles": files}

@@ -10,8 +10,8 @@ import numpy as np
 
 from univg_bench.measures.captions import clipsim_number
 from univg_bench.measures.data import Evidence, Number, Rows
-from univg_bench.measures.means import mean_number
-from univg_bench.measures.sets import fvd_number, kvd_number, manifold_number
+from univg_bench.measures.means import fidelity_number, mean_number, motion_number
+from univg_bench.measures.sets import fid_number, fvd_number, kvd_number, manifold_number, spectral_number
 from univg_bench.metrics.consistency import frame_consistency, image_alignment
 from univg_bench.protocol_metrics import TRAITS, Metric
 
@@ -47,12 +47,22 @@ def _alignment(metric: Any, features: Rows, other: Rows | None) -> Rows:
     return np.array([[image_alignment(features, other[0], metric.quantity)]])
 
 
+def _frames(metric: Metric, features: Rows, other: Rows | None) -> Rows:
+    return features
+
+
 KINDS: dict[str, Kind] = {
     "fvd": Kind("vector", _vector, fvd_number),
     "kvd": Kind("vector", _vector, kvd_number),
     "manifold": Kind("vector", _vector, manifold_number),
     "clipsim": Kind("mean of frames", _mean_frame, clipsim_number),
     "consistency": Kind("consistency", _consistency, mean_number),
+    "motion": Kind("vector", _vector, motion_number),
+    "flicker": Kind("vector", _vector, mean_number),
     "image-alignment": Kind("alignment", _alignment, mean_number),
+    "first-frame": Kind("mean of frames", _mean_frame, fidelity_number),
+    "fidelity": Kind("mean of frames", _mean_frame, fidelity_number),
+    "spectral": Kind("vector", _vector, spectral_number),
+    "fid": Kind("frames", _frames, fid_number),
 }
 assert set(KINDS) == set(TRAITS)

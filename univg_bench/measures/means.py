@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from univg_bench.measures.data import Details, Evidence, Number, Rows
 from univg_bench.metrics.video_mean import video_mean
-from univg_bench.protocol_metrics import Metric
+from univg_bench.protocol_metrics import FidelityMetric, FirstFrameMetric, Metric, MotionMetric
 
 
 def mean_number(metric: Metric, evidence: Evidence, *, column: int = 0, **details: Rows) -> Number:
@@ -24,3 +24,13 @@ def mean_number(metric: Metric, evidence: Evidence, *, column: int = 0, **detail
         details={**beside, **{name: float(values.mean()) for name, values in details.items()}},
         warnings=result.warnings, columns={metric.id: result.per_video},
     )  # fmt: skip
+
+
+def motion_number(metric: MotionMetric, evidence: Evidence) -> Number:
+    """Return the mean speed, with the share of blocks that move beside it."""
+    return mean_number(metric, evidence, moving_share=evidence.samples.rows[:, 1])
+
+
+def fidelity_number(metric: FirstFrameMetric | FidelityMetric, evidence: Evidence) -> Number:
+    """Return the mean PSNR or SSIM: over the frames of a video, then over videos."""
+    return mean_number(metric, evidence, column=("psnr", "ssim").index(metric.quantity))

@@ -10,11 +10,14 @@ import numpy as np
 from univg_bench.errors import SampleError
 from univg_bench.measures.data import Details, Evidence, Number
 from univg_bench.metrics.extrapolate import fvd_at_infinity
+from univg_bench.metrics.fid import fid
 from univg_bench.metrics.fvd import FvdResult, fvd
 from univg_bench.metrics.kvd import kvd
 from univg_bench.metrics.prdc import prdc
-from univg_bench.protocol_metrics import FvdMetric, KvdMetric, ManifoldMetric
+from univg_bench.metrics.spectral import spectral_distance
+from univg_bench.protocol_metrics import FidMetric, FvdMetric, KvdMetric, ManifoldMetric, SpectralMetric
 from univg_bench.recipes import FVD_RECIPES
+from univg_bench.recipes_frames import FID_RECIPES, SPECTRUM_RECIPES
 
 
 def fvd_number(metric: FvdMetric, evidence: Evidence) -> Number:
@@ -102,4 +105,40 @@ def manifold_number(metric: ManifoldMetric, evidence: Evidence) -> Number:
         details={**four, "coverage_of_equals": result.coverage_of_equals, "neighbours": result.neighbours,
                  "dimensions": result.dim},
         warnings=[*result.warnings, "no interval: redrawing videos would put copies into each other's balls"],
+    )  # fmt: skip
+
+
+def spectral_number(metric: SpectralMetric, evidence: Evidence) -> Number:
+    """Return the spectral distance, with the difference of the lower and of the higher frequencies beside it."""
+    result = spectral_distance(
+        evidence.samples.rows, evidence.references.rows, recipe=SPECTRUM_RECIPES[metric.recipe],
+        clusters=evidence.clusters, reference_clusters=evidence.reference_clusters, replicates=evidence.replicates,
+        seed=evidence.seed,
+    )  # fmt: skip
+    return Number(
+        value=result.value, n=result.n, n_reference=result.n_reference, interval=result.interval,
+        details={"low_frequencies": result.low, "high_frequencies": result.high, "floor": result.floor},
+        warnings=result.warnings,
+    )  # fmt: skip
+
+
+def fid_number(metric: FidMetric, evidence: Evidence) -> Number:
+    """Return the FID of all frames of both sets."""
+    samples, references = evidence.samples, evidence.references
+    per, real_per = samples.rows_per_name, references.rows_per_name
+    result = fid(
+        samples.rows, references.rows, ddof=FID_RECIPES[metric.recipe].ddof,
+        videos=[name for name in samples.names for _ in range(per)],
+        reference_videos=[name for name in references.names for _ in range(real_per)],
+        clusters=[cluster for cluster in evidence.clusters for _ in range(per)],
+        reference_clusters=[cluster for cluster in evidence.reference_clusters for _ in range(real_per)],
+        replicates=0, seed=evidence.seed,
+    )  # fmt: skip
+    return Number(
+        value=result.value, n=result.n, n_reference=result.n_reference, interval=None,
+        details={
+            "mean_part": result.parts.mean, "trace_part": result.parts.trace, "dimensions": result.dim,
+            "frames": result.n_frames, "reference_frames": result.n_reference_frames,
+        },
+        warnings=[*result.warnings, "no interval: at 2,048 dimensions each replicate takes seconds"],
     )  # fmt: skip
