@@ -33,7 +33,8 @@ class FvdRecipe:
     to size and cuts a square from the middle. kernel, antialias: of that resize; `bilinear-tf1` is TensorFlow 1's,
     without half-pixel centres. through: what is done before. bn_eps: of the I3D's batch norms; the TensorFlow graph
     has 1e-3, some ports 1e-5. ddof: of the covariance. network: `i3d` (400 Kinetics logits) or `tiny-i3d` (attribute
-    logits of Moving Shapes). dtype: of the network; statistics are float64 always, and the root is exact always.
+    logits of Moving Shapes). dtype: of the network's convolutions; statistics are float64 always, and the root
+    is exact always.
     """
 
     name: str
@@ -45,7 +46,7 @@ class FvdRecipe:
     antialias: bool
     bn_eps: float
     ddof: int
-    dtype: Literal["float32"]
+    dtype: Literal["float32", "bfloat16"]
     source: str
     through: Through | None = None
 
@@ -120,6 +121,11 @@ FVD_RECIPES: dict[str, FvdRecipe] = {
             name="univg", version=1, network="i3d", size=224, geometry="squash", kernel="bilinear", antialias=False,
             bn_eps=1e-3, ddof=1, dtype="float32",
             source="geometry of StyleGAN-V's metric; batch norm, covariance of google-research/frechet_video_distance",
+        ),
+        FvdRecipe(
+            name="univg-bf16", version=1, network="i3d", size=224, geometry="squash", kernel="bilinear",
+            antialias=False, bn_eps=1e-3, ddof=1, dtype="bfloat16",
+            source="`univg` with convolutions in half precision, for speed where the processor has it; another number",
         ),
         _published(
             "crop-256", "squash", bn_eps=1e-3, ddof=1, through=Through(256, antialias=True, rounding="nearest"),

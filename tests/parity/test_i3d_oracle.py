@@ -169,3 +169,11 @@ def test_the_tolerances_tell_the_recipes_apart(expected: dict[str, Any]) -> None
     del values["common-metrics-videogpt"]  # the same knobs as videogpt
     ordered = sorted(values.values())
     assert all(b / a - 1 > 0.02 for a, b in pairwise(ordered))
+
+
+def test_half_precision_is_near_the_default_and_not_within_its_tolerance(
+    features_of: FeaturesOf, expected: dict[str, Any]
+) -> None:
+    exact = expected["exact"]["squash_bilinear|eps1e-3|ddof1"]
+    moved = distance(features_of(FVD_RECIPES["univg-bf16"]), ddof=1).distance / exact["value"] - 1
+    assert exact["rel_tol"] < abs(moved) < 1e-2, f"moved by {moved:+.5%}"
