@@ -90,7 +90,7 @@ def biased_noise(bgn: BiasedNoise, x_target: Tensor, x_cond: Tensor, eps: Tensor
 def noised_towards(bgn: BiasedNoise, x_target: Tensor, x_cond: Tensor, eps: Tensor, t: int | Tensor) -> Tensor:
     """Return x_t, of x_target's shape (B, F, C, H, W) and dtype; t is one timestep, or (B,).
 
-    Written with the mixture, not with eps': where alpha and lam are 0 it is plain noising bit for bit.
+    Written with the mixture, not with eps': where lam is 0 or 1 it is plain noising bit for bit.
     Source: UniVG 3.4, q(v_t | v^C, v^T, t).
     """
     check_same_shape(x_target=x_target, x_cond=x_cond, eps=eps)
@@ -149,19 +149,32 @@ def sample(
     sampler: Sampler,
     solver: str,
 ) -> Tensor:
-    """Return the target (B, F, C, H, W) that the solver reaches from x_cond, noised by eps to timesteps[0].
+    """Return the target (B, F, C, H, W) that the solver reaches from x_cond, of eps's dtype and device.
 
-    denoise is the network's on `bgn.schedule` (`parameterization.denoiser`): the same for both samplers. timesteps
-    begin at t_n (above it, steps are spent where nothing is to be learnt) and lead to the data.
+    Parameters and errors as in `posed` and `solvers.sample`.
+    """
+    return solvers.sample(*posed(denoise, bgn, x_cond, eps, timesteps, sampler=sampler), solver=solver)
 
-    Raises ValueError for an unknown sampler, a start below t_n, and as `solvers.sample`.
+
+def posed(
+    denoise: Denoiser, bgn: BiasedNoise, x_cond: Tensor, eps: Tensor, timesteps: Sequence[int], *, sampler: Sampler
+) -> tuple[Denoiser, Schedule, Sequence[int], Tensor]:
+    """Return what `solvers.sample` and `solvers.steps` take first: a denoiser, its schedule, timesteps, the start.
+
+    denoise is the network's on `bgn.schedule` (`parameterization.denoiser`), the same for both samplers. timesteps
+    begin at t_n (above it, steps are spent where nothing is to be learnt); x_cond is noised by eps to the first.
+    The states of `solvers.steps` are x_t if plain, y_t if consistent; its x0 are estimates of x_target for both.
+
+    Raises ValueError for an unknown sampler, a start below t_n, other shapes, an x_cond that is not finite.
     """
     if sampler not in get_args(Sampler):
         raise ValueError(f"found sampler {sampler!r}, expected one of {', '.join(get_args(Sampler))}")
     if not timesteps:
         raise ValueError("found no timesteps, expected falling ones from t_n")
-    x = start(bgn, x_cond, eps, timesteps[0])
+    if not x_cond.isfinite().all():
+        raise ValueError("found NaN or infinity in x_cond, expected finite latents")
+    x = start(bgn, x_cond.to(eps.dtype), eps, timesteps[0])
     if sampler == "plain":
-        return solvers.sample(denoise, bgn.schedule, timesteps, x, solver=solver)
+        return denoise, bgn.schedule, timesteps, x
     y = float(bgn.schedule.sigma[timesteps[0]]) * eps  # x - alpha x_cond, without the rounding of the difference
-    return solvers.sample(consistent(denoise, bgn, x_cond), bgn.effective_schedule, timesteps, y, solver=solver)
+    return consistent(denoise, bgn, x_cond), bgn.effective_schedule, timesteps, y

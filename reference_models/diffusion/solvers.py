@@ -163,6 +163,7 @@ def run(
     start: Tensor,
     generators: Sequence[torch.Generator] | None,
 ) -> Iterator[Step]:
+    """Yield the steps; apart from `steps`, so that what is wrong is said when that is called, not at the first step."""
     x = start.to(torch.promote_types(start.dtype, torch.float32))
     past: tuple[Estimate, Point] | None = None  # what the step before found, and where
     for i, t in enumerate(timesteps):

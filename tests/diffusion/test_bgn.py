@@ -346,6 +346,31 @@ def test_mean_of_a_gaussian_is_exact_at_any_number_of_consistent_steps(process: 
         assert float(found) == pytest.approx(mean, abs=1e-12)
 
 
+@stages
+def test_states_on_the_way_can_be_watched_with_either_sampler(process: BiasedNoise) -> None:
+    steps = timesteps_of[process.t_n]
+    samplers: list[bgn.Sampler] = ["plain", "consistent"]
+    for sampler in samplers:
+        args = toy_denoiser(process), process, COND, EPS, steps
+        done = list(solvers.steps(*bgn.posed(*args, sampler=sampler), solver="dpm++2m"))
+        assert [step.t for step in done] == steps
+        assert torch.equal(done[-1].x, bgn.sample(*args, sampler=sampler, solver="dpm++2m"))
+
+
+def test_sample_has_the_dtype_of_the_noise_whatever_the_condition_has() -> None:
+    for sampler in ("plain", "consistent"):
+        found = bgn.sample(
+            toy_denoiser(F_SR),
+            F_SR,
+            COND.bfloat16(),
+            EPS.float(),
+            [700, 300],
+            sampler=sampler,
+            solver="ddim",  # type: ignore[arg-type]
+        )
+        assert found.dtype == torch.float32
+
+
 # Bad input
 
 
@@ -374,5 +399,7 @@ def test_shapes_samplers_and_grids_that_do_not_fit_are_refused() -> None:
         bgn.start(F_SR, COND[:1], EPS, 700)
     with pytest.raises(ValueError, match="found sampler 'exact', expected one of plain, consistent"):
         bgn.sample(toy_denoiser(F_SR), F_SR, COND, EPS, [700], sampler="exact", solver="ddim")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="NaN or infinity in x_cond"):
+        bgn.sample(toy_denoiser(F_SR), F_SR, COND / 0, EPS, [700], sampler="consistent", solver="ddim")
     with pytest.raises(ValueError, match="found no timesteps"):
         bgn.sample(toy_denoiser(F_SR), F_SR, COND, EPS, [], sampler="plain", solver="ddim")
