@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench schemas lock clean
+.PHONY: help demo test test-slow check format bench peers schemas lock clean
 
 help: ## say what can be made
 	@echo "UniVG-Bench. Two commands to begin with:"
@@ -36,6 +36,8 @@ bench: .venv/installed ## cost per clip of decoding, I3D and CLIP, memory per wo
 	$(BIN)/python -m benchmarks.worker_memory
 	$(BIN)/python -m benchmarks.human_million
 
+peers: .venv-peers/installed ## a second environment, of other people's packages to compare numbers with (6 GB)
+
 schemas: .venv/installed ## write the JSON schemas of protocol and result files again
 	$(BIN)/univg-bench protocol schema --dest protocols/protocol.schema.json
 	$(BIN)/univg-bench evaluate --schema > results/result.schema.json
@@ -45,7 +47,7 @@ lock: .venv/installed ## resolve pyproject.toml into requirements.lock (versions
 	    --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean: ## remove .venv, caches and the demo
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo dist
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis demo dist
 
 # torch and torchvision come together from one index: a CPU-only torch beside another torchvision fails at import.
 .venv/installed: requirements.lock pyproject.toml
@@ -54,4 +56,10 @@ clean: ## remove .venv, caches and the demo
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-peers/installed: tests/parity/peers.lock
+	@echo "setting up .venv-peers (some minutes and 6 GB, once)"
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/parity/peers.lock
 	@touch $@
