@@ -15,7 +15,7 @@ from univg_bench.errors import InputError
 from univg_bench.metrics.extrapolate import fvd_difference_at_infinity
 from univg_bench.metrics.influence import fvd_slopes, jackknife_error
 from univg_bench.metrics.intervals import Z95, Interval, few_clusters
-from univg_bench.metrics.kvd import kvd_difference, unbiased_mmd2
+from univg_bench.metrics.kvd import kvd_difference
 from univg_bench.metrics.paired import (
     Difference,
     FvdDifference,
@@ -182,6 +182,8 @@ def _compare(pair: PairedMetric, *, permutations: int, seed: int, watch: Callabl
     of = _MEASURES.get(kind) or (_mean if pair.values_a is not None and pair.values_b is not None else None)
     if of is None:
         return replace(blank, untested=f"no paired test is known for {kind}")
+    if pair.num_clusters < 2:
+        return replace(blank, untested="all samples are of one cluster")
     if pair.repeats is not None and not pair.whole:
         return replace(blank, untested=f"{pair.a.id} is a mean over runs of consecutive items, and some are missing")
     found = of(pair, seed)
@@ -232,15 +234,15 @@ def _frechet(pair: PairedMetric, seed: int) -> _Found:
 
 
 def _kernel(pair: PairedMetric, seed: int) -> _Found:
-    difference, error = kvd_difference(
+    found = kvd_difference(
         pair.rows_a, pair.rows_b, pair.references, codes=pair.row_codes, real_codes=pair.real_codes,
         num_clusters=pair.all_clusters,
     )  # fmt: skip
-    y = check_rows(pair.references, name="real features")
-    a, b = (unbiased_mmd2(check_rows(x, name="features"), y) for x in (pair.rows_a, pair.rows_b))
-    interval = None if error is None else _around(b - a, error, pair.all_clusters, seed)
+    change, error = found.b - found.a, found.standard_error
+    interval = None if error is None else _around(change, error, pair.all_clusters, seed)
     # clusters that only real videos have contribute nothing, and are not exchanged
-    return _Found(a, b, replace(difference, per_cluster=difference.per_cluster[: pair.num_clusters]), interval)
+    difference = replace(found.difference, per_cluster=found.difference.per_cluster[: pair.num_clusters])
+    return _Found(found.a, found.b, difference, interval)
 
 
 def _mean(pair: PairedMetric, seed: int) -> _Found:

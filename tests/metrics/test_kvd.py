@@ -5,7 +5,7 @@ import pytest
 
 from univg_bench.errors import InputError
 from univg_bench.metrics import kvd as module
-from univg_bench.metrics.kvd import kvd, unbiased_mmd2
+from univg_bench.metrics.kvd import kvd
 
 
 def draw(n: int, dim: int = 6, seed: int = 0, shift: float = 0.0) -> np.ndarray:
@@ -17,17 +17,23 @@ def names(n: int, per_cluster: int = 1, prefix: str = "video") -> list[str]:
 
 
 def compute(x: np.ndarray, y: np.ndarray, **other):
-    arguments = {"clusters": names(len(x)), "reference_clusters": names(len(y)), "subsets": 0, "subset_size": 0}
+    arguments = {
+        "clusters": names(len(x)),
+        "reference_clusters": names(len(y), prefix="real"),
+        "subsets": 0,
+        "subset_size": 0,
+    }
     return kvd(x, y, **{**arguments, "seed": 0, **other})
 
 
-def by_definition(x: np.ndarray, y: np.ndarray) -> float:
-    def kernel(a, b):
-        return (float(a @ b) / len(a) + 1) ** 3
+def by_definition(x: np.ndarray, y: np.ndarray, clusters=None, real=None) -> float:
+    clusters, real = clusters or names(len(x)), real or names(len(y), prefix="real")
 
-    xx = [kernel(a, b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j]
-    yy = [kernel(a, b) for i, a in enumerate(y) for j, b in enumerate(y) if i != j]
-    return np.mean(xx) + np.mean(yy) - 2 * np.mean([kernel(a, b) for a in x for b in y])
+    def mean(a, b, first, second):
+        pairs = [(u, v) for u, c in zip(a, first, strict=True) for v, d in zip(b, second, strict=True) if c != d]
+        return np.mean([(float(u @ v) / len(u) + 1) ** 3 for u, v in pairs])
+
+    return mean(x, x, clusters, clusters) + mean(y, y, real, real) - 2 * mean(x, y, clusters, real)
 
 
 @pytest.mark.parametrize(("n", "m", "tile"), [(7, 7, 1024), (23, 11, 4), (2, 30, 7)])
@@ -35,7 +41,38 @@ def test_equals_the_mean_over_pairs_of_different_videos_in_any_tiles(n, m, tile,
     monkeypatch.setattr(module, "TILE", tile)
     x, y = draw(n), draw(m, seed=1, shift=0.4)
     assert compute(x, y).value == pytest.approx(by_definition(x, y), rel=1e-12)
-    assert unbiased_mmd2(x, y) == pytest.approx(by_definition(x, y), rel=1e-12)
+    assert compute(x, y).all_pairs == pytest.approx(by_definition(x, y), rel=1e-12)
+
+
+@pytest.mark.parametrize("tile", [4, 1024])
+def test_pairs_of_one_cluster_do_not_count_within_a_set_nor_between_the_sets(tile: int, monkeypatch) -> None:
+    monkeypatch.setattr(module, "TILE", tile)
+    x, y = draw(12), draw(9, seed=1, shift=0.4)
+    clusters, real = names(12, per_cluster=3), [f"video{i % 5}" for i in range(9)]
+    found = compute(x, y, clusters=clusters, reference_clusters=real)
+    assert found.value == pytest.approx(by_definition(x, y, clusters, real), rel=1e-12)
+    assert found.all_pairs == pytest.approx(compute(x, y).value, rel=1e-12)
+
+
+def test_videos_like_their_own_references_are_not_below_zero() -> None:
+    # of one distribution, but each generated video nearly a copy of its reference: counting a video with its own
+    # reference would say that the sets are nearer than equal
+    found = []
+    for seed in range(200):
+        y = draw(20, seed=seed)
+        near = y + 0.1 * draw(20, seed=900 + seed)
+        found.append(compute(near / np.sqrt(1.01), y, reference_clusters=names(20)))
+    values, counted = (np.array([getattr(one, name) for one in found]) for name in ("value", "all_pairs"))
+    assert abs(values.mean()) < 3 * values.std() / np.sqrt(200)
+    assert counted.mean() < -3 * counted.std() / np.sqrt(200)
+    assert np.mean([one.interval.low <= 0 <= one.interval.high for one in found]) > 0.9
+
+
+def test_one_cluster_is_taken_for_independent_videos_and_that_is_said() -> None:
+    x, y = draw(8), draw(8, seed=1)
+    found = compute(x, y, clusters=["a"] * 8)
+    assert found.value == compute(x, y).value
+    assert "all videos of a set are of one cluster: KVD takes them for independent" in found.warnings
 
 
 def test_is_the_distance_of_the_moments_up_to_the_third() -> None:
@@ -43,7 +80,7 @@ def test_is_the_distance_of_the_moments_up_to_the_third() -> None:
     # here sets of two values each, repeated so often that leaving a video's pair with itself out does not matter
     x, y = np.repeat([[0.0], [2.0]], 20_000, axis=0), np.repeat([[1.0], [3.0]], 20_000, axis=0)
     expected = 3 * (1 - 2) ** 2 + 3 * (2 - 5) ** 2 + (4 - 14) ** 2
-    assert unbiased_mmd2(x[::40], y[::40]) == pytest.approx(expected, rel=0.02)
+    assert compute(x[::40], y[::40]).value == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize("n", [4, 12, 60])
@@ -72,7 +109,9 @@ def test_jackknife_equals_leaving_every_cluster_out_in_turn() -> None:
     left_out = []
     for one in sorted({*clusters, *real}):
         keep, keep_real = [c != one for c in clusters], [c != one for c in real]
-        left_out.append(by_definition(x[keep], y[keep_real]))
+        left_out.append(
+            by_definition(x[keep], y[keep_real], [c for c in clusters if c != one], [c for c in real if c != one])
+        )
     count = len(left_out)
     expected = np.sqrt((count - 1) / count * ((np.array(left_out) - np.mean(left_out)) ** 2).sum())
     assert compute(x, y, clusters=clusters, reference_clusters=real).standard_error == pytest.approx(expected, rel=1e-9)
@@ -113,7 +152,7 @@ def test_subsets_never_change_silently() -> None:
 def test_subsets_as_large_as_the_set_are_refused_in_words() -> None:
     result = compute(draw(10), draw(12, seed=1), subsets=5, subset_size=10)
     assert (result.subset_mean, result.subset_deviation, result.subsets) == (None, None, 0)
-    assert "no KVD over subsets: 10 videos per subset, but only 10 videos" in result.warnings
+    assert any("expected fewer than the 10 of a set and more than the 1 of a cluster" in w for w in result.warnings)
 
 
 def test_bad_sets_are_refused() -> None:

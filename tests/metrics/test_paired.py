@@ -6,7 +6,7 @@ import pytest
 from univg_bench.errors import InputError
 from univg_bench.metrics.frechet import frechet_distance
 from univg_bench.metrics.influence import fvd_slopes, jackknife_error
-from univg_bench.metrics.kvd import kvd_difference, unbiased_mmd2
+from univg_bench.metrics.kvd import kvd, kvd_difference
 from univg_bench.metrics.paired import (
     FvdDifference,
     SumDifference,
@@ -44,13 +44,21 @@ def test_fvd_after_an_exchange_equals_fvd_of_the_exchanged_videos(n: int, dim: i
 
 def test_kvd_after_an_exchange_equals_kvd_of_the_exchanged_videos() -> None:
     a, b, real = draw(24, 5, 0), draw(24, 5, 1, 0.4), draw(30, 5, 2)
-    codes = np.arange(24) // 3
-    difference, error = kvd_difference(a, b, real, codes=codes, real_codes=np.arange(30) % 8, num_clusters=8)
-    assert error is not None
-    for swapped in [np.zeros(8, dtype=bool), *swaps(8, 6, seed=0)]:
+    codes, real_codes = np.arange(24) // 3, np.arange(30) % 11  # three clusters have real videos only
+    found = kvd_difference(a, b, real, codes=codes, real_codes=real_codes, num_clusters=11)
+
+    def value(x: np.ndarray) -> float:
+        return kvd(
+            x, real, clusters=list(map(str, codes)), reference_clusters=list(map(str, real_codes)), subsets=0,
+            subset_size=1, seed=0,
+        ).value  # fmt: skip
+
+    assert (found.a, found.b) == pytest.approx((value(a), value(b)), rel=1e-12)
+    assert found.standard_error > 0
+    assert not found.difference.per_cluster[8:].any()
+    for swapped in [np.zeros(11, dtype=bool), *swaps(11, 6, seed=0)]:
         first, second = exchanged(a, b, swapped, codes)
-        expected = unbiased_mmd2(second, real) - unbiased_mmd2(first, real)
-        assert difference(swapped) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        assert found.difference(swapped) == pytest.approx(value(second) - value(first), rel=1e-9, abs=1e-12)
 
 
 def test_exchanging_everything_turns_the_sign() -> None:

@@ -89,7 +89,7 @@ def kvd_number(metric: KvdMetric, evidence: Evidence) -> Number:
         value=result.value, n=result.n, n_reference=result.n_reference, interval=result.interval,
         details={
             "standard_error": result.standard_error, "dimensions": result.dim, "subsets": result.subsets,
-            "subset_mean": result.subset_mean, "subset_sd": result.subset_deviation,
+            "subset_mean": result.subset_mean, "subset_sd": result.subset_deviation, "all_pairs": result.all_pairs,
         },
         warnings=result.warnings,
     )  # fmt: skip

@@ -26,13 +26,16 @@ TILE = 1024
 class KvdResult:
     """A KVD and how sure it is.
 
-    value: the unbiased estimate over all pairs of both sets; it is negative about as often as positive when the sets
-    are of one distribution. standard_error: jackknife over clusters, None with fewer than three clusters. subset_mean,
-    subset_deviation: mean and standard deviation of the estimate over `subsets` subsets of `subset_size` videos per
-    set, as KID prints them; the deviation is that of a set of subset_size, not that of `value`; None without subsets.
+    value: the unbiased estimate over pairs of videos of different clusters; it is negative about as often as positive
+    when the sets are of one distribution. all_pairs: the same over all pairs of different videos, which is what KID and
+    TATS count; far below 0 where generated videos resemble their own real ones. standard_error: jackknife over
+    clusters, None with fewer than three. subset_mean, subset_deviation: mean and standard deviation over `subsets`
+    subsets of `subset_size` videos per set, as KID prints them; the deviation is that of a set of subset_size, not that
+    of `value`; None without subsets.
     """
 
     value: float
+    all_pairs: float
     standard_error: float | None
     interval: Interval | None
     subset_mean: float | None
@@ -56,13 +59,16 @@ def kvd(
     subset_size: int,
     seed: int,
 ) -> KvdResult:
-    """Return the KVD between generated and real videos: MMD² with the kernel (x·y / d + 1)³, pairs of a video with
-    itself left out.
+    """Return the KVD between generated and real videos: MMD² with the kernel (x·y / d + 1)³ over independent pairs.
+
+    A pair counts when its two videos are of different clusters. A generated video and the real one of its caption are
+    not independent, nor are two captions of one video; counting them is what would bias the estimate. Where no two
+    videos share a cluster this is the usual estimate, all pairs but those of a video with itself.
 
     samples (N, D), references (M, D): one feature vector per video, in memory or mapped; N and M may differ. clusters,
     reference_clusters: for each row, the real video it belongs to. subsets, subset_size: of the subset statistics;
     whole clusters are drawn for both sets together and cut at subset_size rows. With subsets 0, or a subset_size that
-    is not below both N and M, there are none.
+    is not below both N and M and above the largest cluster, there are none.
 
     Raises InputError for fewer than two rows in a set, other dimensions, NaN.
     Source: Gretton et al. 2012, "A Kernel Two-Sample Test", eq. 3; kernel and subsets: Bińkowski et al. 2018,
@@ -76,29 +82,37 @@ def kvd(
         raise InputError(f"found features of {x.shape[1]} and {y.shape[1]} dimensions, expected the same extractor")
     assert len(clusters) == n
     assert len(reference_clusters) == m
+    warnings: list[str] = []
     codes, num_clusters = cluster_codes([*clusters, *reference_clusters])
+    if min(len(set(clusters)), len(set(reference_clusters))) == 1:
+        warnings.append("all videos of a set are of one cluster: KVD takes them for independent")
+        codes, num_clusters = np.arange(n + m), n + m
     own, other = codes[:n], codes[n:]
 
     sums = _ClusterSums.of(x, y, own, other, num_clusters)
-    value = sums.estimate()
-    error = sums.jackknife_error() if num_clusters > 2 else None
+    value, left_out = sums.estimate(), sums.left_out()
+    error = None if left_out is None else _jackknife(left_out)
     interval = None
     if error is not None:
         interval = Interval(
             low=value - Z95 * error, high=value + Z95 * error, level=0.95, method="estimate ± 1.96 jackknife s.e.",
             replicates=num_clusters, seed=seed, clusters=num_clusters,
         )  # fmt: skip
-    warnings = few_clusters(num_clusters)
+    warnings += few_clusters(num_clusters)
     drawn: list[float] = []
-    if subsets and subset_size < min(n, m):
+    largest = int(max(np.bincount(own).max(), np.bincount(other).max()))
+    if subsets and largest < subset_size < min(n, m):
         drawn = [
-            unbiased_mmd2(x[rows], y[real_rows])
+            _ClusterSums.of(x[rows], y[real_rows], own[rows], other[real_rows], num_clusters).estimate()
             for rows, real_rows in _subsets(own, other, num_clusters, subsets, subset_size, seed)
         ]
     elif subsets:
-        warnings.append(f"no KVD over subsets: {subset_size} videos per subset, but only {min(n, m)} videos")
+        warnings.append(
+            f"no KVD over subsets: {subset_size} videos per subset, expected fewer than the {min(n, m)} of a set and more"
+            f" than the {largest} of a cluster"
+        )
     return KvdResult(
-        value=value, standard_error=error, interval=interval,
+        value=value, all_pairs=sums.over_all_pairs(), standard_error=error, interval=interval,
         subset_mean=float(np.mean(drawn)) if drawn else None,
         subset_deviation=float(np.std(drawn, ddof=1)) if len(drawn) > 1 else None,
         subsets=len(drawn), subset_size=subset_size, n=n, n_reference=m, dim=x.shape[1], num_clusters=num_clusters,
@@ -106,12 +120,14 @@ def kvd(
     )  # fmt: skip
 
 
-def unbiased_mmd2(x: Floats, y: Floats) -> float:
-    """Return the unbiased MMD² of x (N, D) and y (M, D), in tiles, without clusters and without errors."""
-    n, m = len(x), len(y)
-    xx, yy = (2 * sum(float(tile.sum()) for _, _, tile in _tiles(z, z, upper=True)) for z in (x, y))
-    xy = sum(float(tile.sum()) for _, _, tile in _tiles(x, y, upper=False))
-    return xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)
+@dataclass(frozen=True)
+class KvdDifference:
+    """KVD of two runs: both values, their difference as a sum over clusters, its jackknife error (None: too few)."""
+
+    a: float
+    b: float
+    difference: SumDifference
+    standard_error: float | None
 
 
 def kvd_difference(
@@ -122,58 +138,52 @@ def kvd_difference(
     codes: Codes,
     real_codes: Codes,
     num_clusters: int,
-) -> tuple[SumDifference, float | None]:
-    """Return KVD of b minus KVD of a as a sum over clusters, and its jackknife standard error (None: too few).
+) -> KvdDifference:
+    """Return KVD of a and of b, and b minus a in a form that can be permuted.
 
-    a, b (N, D): videos of two runs, row by row of the same item; references (M, D); codes (N,), real_codes (M,).
+    a, b (N, D): videos of two runs, row by row of the same item; references (M, D); codes (N,), real_codes (M,): their
+    clusters, at least two in each set.
 
-    Exchanging A and B in item i turns the sign of one term and leaves the others alone. For the part within a set, with
-    u = ±1, the pair i, j is worth (u_i + u_j)/2 · (k(a_i, a_j) - k(b_i, b_j)) + (u_i - u_j)/2 · (k(a_i, b_j) -
-    k(b_i, a_j)): linear in u. So a permutation is a sum of signed numbers, and the kernel is needed once.
+    Exchanging A and B in a cluster turns the sign of one term and leaves the others alone: with u = ±1, a pair i, j
+    within a set is worth (u_i + u_j)/2 · (k(a_i, a_j) - k(b_i, b_j)) + (u_i - u_j)/2 · (k(a_i, b_j) - k(b_i, a_j)),
+    linear in u. So a permutation is a sum of signed numbers, and the kernel is needed once.
 
     Raises InputError for NaN.
     """
     x, z = check_rows(a, name="features of the first run"), check_rows(b, name="features of the second run")
     y = check_rows(references, name="real features")
     assert x.shape == z.shape
-    n, m = len(x), len(y)
-    per_row, crossed = np.zeros(n), np.zeros(n)
-    for sign, rows in ((1, z), (-1, x)):
-        for top, left, tile in _tiles(rows, rows, upper=True):
-            per_row[top] += sign * tile.sum(axis=1) / (n * (n - 1))
-            per_row[left] += sign * tile.sum(axis=0) / (n * (n - 1))
-        for top, _, tile in _tiles(rows, y, upper=False):
-            per_row[top] -= sign * 2 * tile.sum(axis=1) / (n * m)
+    first, second = (_ClusterSums.of(rows, y, codes, real_codes, num_clusters) for rows in (x, z))
+    crossed = np.zeros(len(x))
     for top, left, tile in _tiles(z, x, upper=False):
         crossed[top] += tile.sum(axis=1)
-        crossed[left] -= tile.sum(axis=0)
-    by_cluster = _by_cluster(codes, per_row + crossed / (n * (n - 1)), num_clusters)
-    first, second = (
-        _ClusterSums.of(rows, y, codes, real_codes, num_clusters).left_out() if num_clusters > 2 else None
-        for rows in (x, z)
-    )
-    error = None if first is None or second is None else _jackknife(second - first)
-    return SumDifference(by_cluster), error
+        crossed[left] -= tile.sum(axis=0)  # what is inside a cluster cancels
+    within = second.xx - first.xx + _by_cluster(codes, crossed, num_clusters)
+    pairs, _, across = first.pairs()
+    by_cluster = within / pairs - 2 * (second.xy_rows - first.xy_rows) / across
+    lower, upper = first.left_out(), second.left_out()
+    error = None if lower is None or upper is None else _jackknife(upper - lower)
+    return KvdDifference(first.estimate(), second.estimate(), SumDifference(by_cluster), error)
 
 
 @dataclass(frozen=True)
 class _ClusterSums:
-    """Sums of the kernel over ordered pairs, in all and per cluster: enough to leave any one cluster out.
+    """Sums of the kernel over ordered pairs of different clusters, by cluster: enough to leave any of them out.
 
-    sizes, real_sizes (C,): videos per cluster. rows_xx (C,): over pairs whose first video is of the cluster, pairs of
-    a video with itself left out; own_xx (C,): over pairs with both in the cluster; yy likewise. xy_rows (C,): over
-    pairs of a generated video of the cluster with any real one; xy_columns (C,): of any generated video with a real one
-    of the cluster; own_xy (C,): both in the cluster.
+    sizes, real_sizes (C,): videos per cluster. xx (C,): over pairs of generated videos whose first is of the cluster;
+    yy of real ones; xy_rows (C,): over pairs of a generated video of the cluster with a real one of another, xy_columns
+    (C,): of a real video of the cluster with a generated one of another. own_xx, own_yy (C,): over pairs of different
+    videos inside the cluster; own_xy (C,) of a generated with a real one.
     """
 
     sizes: Floats
     real_sizes: Floats
-    rows_xx: Floats
-    own_xx: Floats
-    rows_yy: Floats
-    own_yy: Floats
+    xx: Floats
+    yy: Floats
     xy_rows: Floats
     xy_columns: Floats
+    own_xx: Floats
+    own_yy: Floats
     own_xy: Floats
 
     @classmethod
@@ -188,39 +198,47 @@ class _ClusterSums:
         return cls(
             sizes=np.bincount(own, minlength=count).astype(np.float64),
             real_sizes=np.bincount(other, minlength=count).astype(np.float64),
-            rows_xx=rows_xx, own_xx=own_xx, rows_yy=rows_yy, own_yy=own_yy,
-            xy_rows=_by_cluster(own, per_x, count), xy_columns=_by_cluster(other, per_y, count), own_xy=own_xy,
+            xx=rows_xx - own_xx, yy=rows_yy - own_yy, xy_rows=_by_cluster(own, per_x, count) - own_xy,
+            xy_columns=_by_cluster(other, per_y, count) - own_xy, own_xx=own_xx, own_yy=own_yy, own_xy=own_xy,
         )  # fmt: skip
 
-    def estimate(self) -> float:
-        """Return MMD² of everything."""
+    def pairs(self) -> tuple[float, float, float]:
+        """Return how many ordered pairs of different clusters there are: generated, real, and of one with the other."""
         n, m = self.sizes.sum(), self.real_sizes.sum()
-        return float(_mmd2(n, m, self.rows_xx.sum(), self.rows_yy.sum(), self.xy_rows.sum()))
+        return (
+            float(n**2 - (self.sizes**2).sum()),
+            float(m**2 - (self.real_sizes**2).sum()),
+            float(n * m - self.sizes @ self.real_sizes),
+        )
 
-    def jackknife_error(self) -> float | None:
-        """Return the delete-one-cluster jackknife standard error; None where a set would be left with one video."""
-        left_out = self.left_out()
-        return None if left_out is None else _jackknife(left_out)
+    def estimate(self) -> float:
+        """Return MMD² over pairs of different clusters."""
+        xx, yy, xy = self.pairs()
+        return float(self.xx.sum() / xx + self.yy.sum() / yy - 2 * self.xy_rows.sum() / xy)
+
+    def over_all_pairs(self) -> float:
+        """Return MMD² over all pairs of different videos, whatever their clusters."""
+        n, m = self.sizes.sum(), self.real_sizes.sum()
+        xx, yy = (self.xx + self.own_xx).sum() / (n * (n - 1)), (self.yy + self.own_yy).sum() / (m * (m - 1))
+        return float(xx + yy - 2 * (self.xy_rows + self.own_xy).sum() / (n * m))
 
     def left_out(self) -> Floats | None:
-        """Return MMD² without each cluster (C,), or None where a set would be left with one video."""
-        n, m = self.sizes.sum() - self.sizes, self.real_sizes.sum() - self.real_sizes
-        if min(n.min(), m.min()) < 2:
+        """Return MMD² without each cluster (C,), or None where one without a cluster would have no pairs."""
+        (all_xx, all_yy, all_xy), n, m = self.pairs(), self.sizes.sum(), self.real_sizes.sum()
+        # a pair leaves with either of its two videos; none has both in one cluster
+        xx = all_xx - 2 * self.sizes * (n - self.sizes)
+        yy = all_yy - 2 * self.real_sizes * (m - self.real_sizes)
+        xy = all_xy - self.sizes * (m - self.real_sizes) - self.real_sizes * (n - self.sizes)
+        if min(xx.min(), yy.min(), xy.min()) <= 0:
             return None
-        # a pair leaves with either of its two videos, and must not leave twice when both are of the cluster
-        xx = self.rows_xx.sum() - 2 * self.rows_xx + self.own_xx
-        yy = self.rows_yy.sum() - 2 * self.rows_yy + self.own_yy
-        xy = self.xy_rows.sum() - self.xy_rows - self.xy_columns + self.own_xy
-        return _mmd2(n, m, xx, yy, xy)
+        between = (self.xy_rows.sum() - self.xy_rows - self.xy_columns) / xy
+        left_out: Floats = (self.xx.sum() - 2 * self.xx) / xx + (self.yy.sum() - 2 * self.yy) / yy - 2 * between
+        return left_out
 
 
 def _jackknife(left_out: Floats) -> float:
     count = len(left_out)
     return float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
-
-
-def _mmd2(n: Floats, m: Floats, xx: Floats, yy: Floats, xy: Floats) -> Floats:
-    return xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)
 
 
 def _within(x: Floats, codes: Codes, count: int) -> tuple[Floats, Floats]:
