@@ -171,6 +171,11 @@ LAYOUTS: tuple[Layout, ...] = (
 _OTHER_CLASSES = {157: "Charades", 600: "Kinetics-600", 700: "Kinetics-700"}
 
 
+def layout_of(tensors: Mapping[str, Tensor]) -> Layout | None:
+    """Return the layout that the keys show, None if they show no I3D."""
+    return next((layout for layout in LAYOUTS if any(key.startswith(layout.mark) for key in tensors)), None)
+
+
 def load_i3d_tensors(weights: Weights, net: nn.Module) -> dict[str, Tensor]:
     """Return the state dict of a weights file for `net`, float32, whatever layout of LAYOUTS it has.
 
@@ -190,7 +195,7 @@ def read_i3d_tensors(weights: Weights) -> dict[str, Tensor]:
     Raises InputError for a file that holds no I3D of Inception type, or cannot be read.
     """
     tensors = {k: v for k, v in read_tensors(weights).items() if not k.endswith("num_batches_tracked")}
-    layout = next((layout for layout in LAYOUTS if any(key.startswith(layout.mark) for key in tensors)), None)
+    layout = layout_of(tensors)
     if layout and layout.refused:
         raise InputError(f"{weights.path} {layout.refused}")
     state = layout.convert(tensors) if layout else None

@@ -64,8 +64,9 @@ _FLOW = "takes optical flow (2 channels), not RGB video"
 
 KNOWN_WEIGHTS: tuple[KnownFile, ...] = (
     KnownFile(
-        "i3d-kinetics400", "model.ckpt.data-00000-of-00001", "git-blob:fa7df95674dbf3579e7fccd954e51e706b4734c1",
-        "i3d", _FVD, "Apache-2.0", f"{_DEEPMIND}rgb_scratch", checkpoint="rgb_scratch",
+        "i3d-kinetics400", "rgb_scratch/model.ckpt.data-00000-of-00001",
+        "git-blob:fa7df95674dbf3579e7fccd954e51e706b4734c1", "i3d", _FVD, "Apache-2.0", f"{_DEEPMIND}rgb_scratch",
+        checkpoint="rgb_scratch",
     ),
     KnownFile(
         "i3d-kinetics400", "i3d_pretrained_400.pt", "git-blob:a867b87ac3a9097d200598b1d48a1b890d8ec744", "i3d", _FVD,

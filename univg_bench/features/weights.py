@@ -231,7 +231,7 @@ def _not_found(name: str, folders: list[Path], found: list[FoundFile]) -> str:
             f" ends in {', '.join(SUFFIXES[:-1])}, or name its folder with --weights or ${ENVIRONMENT}"
         )
     wanted = _wanted(name)
-    published = {known.file.rpartition("/")[2] for known in KNOWN_WEIGHTS if known.name == name}
+    published = {known.file for known in KNOWN_WEIGHTS if known.name == name}
     kin = [f for f in found if f.known and f.known.refused and f.known.architecture == wanted.architecture]
     namesakes = [f for f in found if f.known is None and not f.remark and f.path.name in published]
     return "; ".join(
@@ -240,7 +240,7 @@ def _not_found(name: str, folders: list[Path], found: list[FoundFile]) -> str:
             *(f"{f.path} {f.known.refused}" for f in kin if f.known),
             *(f"{f.path} {f.remark}" for f in found if f.known is None and f.remark),
             *(f"{f.path} has the name but not the content (cut download?)" for f in namesakes),
-            f"get {wanted.file} from {wanted.source} ({wanted.checksum}, licence: {wanted.licence}) and put it into"
-            f" {folders[0]} under any name with that ending, or name its folder with --weights or ${ENVIRONMENT}",
+            f"get {wanted.file} from {wanted.source} ({wanted.checksum}, licence: {wanted.licence}) and run"
+            f" `univg-bench weights import` on it, or name its folder with --weights or ${ENVIRONMENT}",
         ]
     )
