@@ -50,7 +50,8 @@ class Compared:
     difference: at this n. interval: of the difference expected at this n. beyond: of FVD, the difference at 1/N -> 0
     with its interval, where there are videos enough. test: None with `untested` saying why. p_adjusted: after Holm over
     the metrics tested. better: the side, where a difference is shown and one direction is better. changed: items whose
-    own values changed most, B's largest losses first and its largest gains last.
+    own values changed most, B's largest losses first and its largest gains last (without a better direction: falls
+    first, rises last).
     """
 
     id: str
@@ -142,7 +143,7 @@ def _judge(one: Compared, p: float | None, tests: int, alpha: float) -> Compared
     if low is not None and high is not None and one.difference < 0:
         low, high = -high, -low
     spread = "" if low is None else f" [{low:.3g}, {high:.3g}]"
-    size = f"B is {side} by {abs(one.difference):.3g}{spread}"
+    size = f"B is {side} by {abs(one.difference):.3g}{spread}" if one.difference else "B equals A"
     if one.test is None or p is None:
         return replace(one, verdict=f"{size}; not tested: {one.untested}")
     said = f"p = {one.test.p_value:.2g}" + (f", {p:.2g} after Holm over {tests} metrics" if tests > 1 else "")

@@ -66,6 +66,7 @@ def _say(console: Console, one: Compared) -> None:
         console.say(f"  at 1/N -> 0 B minus A is {one.beyond:.3g} [{low:.3g}, {high:.3g}]")
     if one.changed:
         changes = (f"{change.name} {change.a:.3g} to {change.b:.3g}" for change in one.changed)
-        console.say(f"  largest changes, B's losses first: {'; '.join(changes)}")
+        first = "falls" if one.direction == "neither" else "B's losses"
+        console.say(f"  largest changes, {first} first: {'; '.join(changes)}")
     for warning in one.warnings:
         console.note(f"  note: {warning}")

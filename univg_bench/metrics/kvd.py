@@ -108,8 +108,8 @@ def kvd(
         ]
     elif subsets:
         warnings.append(
-            f"no KVD over subsets: {subset_size} videos per subset, expected fewer than the {min(n, m)} of a set and more"
-            f" than the {largest} of a cluster"
+            f"no KVD over subsets: {subset_size} videos per subset, expected fewer than the {min(n, m)} of a set and"
+            f" more than the {largest} of a cluster"
         )
     return KvdResult(
         value=value, all_pairs=sums.over_all_pairs(), standard_error=error, interval=interval,
