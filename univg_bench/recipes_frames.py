@@ -29,8 +29,8 @@ class _Digested:
 class Matching:
     """How blocks of one frame are found again in the next.
 
-    side: pixels of the shorter side that frames are reduced to before (area average; smaller ones stay as they are).
-    window, stride: of the blocks. reach: largest displacement searched, in pixels of the reduced frame, either way.
+    side: pixels of the shorter side that frames are resized to before (area average; linear where they are smaller).
+    window, stride: of the blocks. reach: largest displacement searched, in pixels of the resized frame, either way.
     gate: a block counts as moved if moving it takes off at least gate / (1 + gate) of its change.
     """
 
@@ -136,7 +136,7 @@ class FidRecipe(_Digested):
 PixelRecipe = MotionRecipe | FlickerRecipe | SpectrumRecipe
 FrameRecipe = PixelRecipe | FidelityRecipe | FidRecipe
 
-_BLOCKS = Matching(side=64, window=9, stride=4, reach=8, gate=1.0)
+_BLOCKS = Matching(side=64, window=13, stride=4, reach=8, gate=1.0)
 
 MOTION_RECIPES: dict[str, MotionRecipe] = {
     "motion": MotionRecipe("motion", 1, _BLOCKS, source="docs/metrics.md, motion: chosen on Moving Shapes"),

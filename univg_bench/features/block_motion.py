@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from univg_bench.errors import InputError
 from univg_bench.recipes_frames import Matching
 
 Floats = NDArray[np.float64]
@@ -40,27 +39,19 @@ def luma(frame: NDArray[np.uint8]) -> Floats:
     return grey
 
 
-def reduced(frames: NDArray[np.uint8], side: int) -> Floats:
-    """Return the luma (F, h, w) of frames (F, 3, H, W), area-averaged so that the shorter of h and w is `side`.
+def resized(frames: NDArray[np.uint8], side: int) -> Floats:
+    """Return the luma (F, h, w) of frames (F, 3, H, W), resized so that the shorter of h and w is `side`.
 
-    Smaller frames stay as they are.
+    Averaged over areas to shrink, linear between pixels to enlarge: so one window and one reach fit every size.
     """
     height, width = frames.shape[2:]
-    scale = min(1.0, side / min(height, width))
-    down, across = (_area(n, max(1, round(n * scale))) for n in (height, width))
+    down, across = (_resize(n, max(1, round(n * side / min(height, width)))) for n in (height, width))
     return np.stack([down @ luma(frame) @ across.T for frame in frames])
 
 
 def match_blocks(before: Floats, after: Floats, matching: Matching) -> Matches:
-    """Return where the blocks of each frame `before` (P, h, w) are in the frame `after` (P, h, w) beside it.
-
-    Raises InputError for frames that are smaller than two blocks.
-    """
-    if min(before.shape[1:]) < 2 * matching.window:
-        raise InputError(
-            f"found frames of {before.shape[1]}x{before.shape[2]} pixels, motion is measured in blocks of"
-            f" {matching.window} and needs at least {2 * matching.window} either way"
-        )
+    """Return where the blocks of each frame `before` (P, h, w) are in the frame `after` (P, h, w) beside it."""
+    assert min(before.shape[1:]) >= 2 * matching.window, before.shape
     parts = [_match(before[i : i + PAIRS], after[i : i + PAIRS], matching) for i in range(0, len(before), PAIRS)]
     return Matches(np.concatenate([p.moves for p in parts]), np.concatenate([p.brighter for p in parts]))
 
@@ -133,12 +124,16 @@ def _fraction(
     return fraction, (left * left).sum(axis=(-2, -1)), brighter
 
 
-def _area(old: int, new: int) -> Floats:
-    """Return the matrix (new, old) that averages `old` pixels over the areas of `new` ones."""
-    edges = np.arange(new + 1) * (old / new)
-    low = np.maximum(edges[:-1, None], np.arange(old))
-    high = np.minimum(edges[1:, None], np.arange(old) + 1)
-    weights: Floats = np.maximum(high - low, 0.0) * (new / old)
+def _resize(old: int, new: int) -> Floats:
+    """Return the matrix (new, old) of weights: areas to shrink, lines between the middles of pixels to enlarge."""
+    if new < old:
+        edges = np.arange(new + 1) * (old / new)
+        low = np.maximum(edges[:-1, None], np.arange(old))
+        high = np.minimum(edges[1:, None], np.arange(old) + 1)
+        weights: Floats = np.maximum(high - low, 0.0) * (new / old)
+    else:
+        middles = np.clip((np.arange(new) + 0.5) * (old / new) - 0.5, 0, old - 1)
+        weights = np.maximum(0.0, 1.0 - np.abs(middles[:, None] - np.arange(old)))
     return weights
 
 

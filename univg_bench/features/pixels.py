@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from univg_bench.errors import InputError
-from univg_bench.features.block_motion import luma, match_blocks, reduced
+from univg_bench.features.block_motion import luma, match_blocks, resized
 from univg_bench.features.i3d_input import check_frames
 from univg_bench.recipes_frames import FidelityRecipe, FlickerRecipe, MotionRecipe, PixelRecipe, SpectrumRecipe
 
@@ -43,12 +43,12 @@ def motion_features(frames: Frames, *, fps: float | Fraction | None, recipe: Mot
     speed: in shorter sides of the picture per second; per frame where `fps` is None, which is what a cache that knows
     pixels but no rate has to hold. Blocks that do not move count as 0, so speed / share is the mean speed of the rest.
 
-    Raises InputError for fewer than 2 frames, frames smaller than two blocks, another type or other axes.
+    Raises InputError for fewer than 2 frames, another type or other axes.
     """
     _check_neighbours(frames, 2, "motion")
     if fps is not None and not fps > 0:
         raise InputError(f"found a rate of {fps} frames per second, expected more than 0: speed is per second")
-    small = reduced(frames, recipe.matching.side)
+    small = resized(frames, recipe.matching.side)
     moves = match_blocks(small[:-1], small[1:], recipe.matching).moves
     speeds = np.sqrt((moves * moves).sum(axis=-1))
     return np.array([speeds.mean() * float(fps or 1), (speeds > 0).mean()])
@@ -61,7 +61,7 @@ def flicker_features(frames: Frames, recipe: FlickerRecipe) -> Floats:
     along its motion, averaged; grey levels of 255, 0 is steady. A fade at a constant rate has none; brightness that
     jumps by A from frame to frame, up and down, has A. `vbench`: 1 - mean |difference of neighbours| / 255.
 
-    Raises InputError for fewer than 3 frames (`vbench`: 2), frames smaller than two blocks, another type or axes.
+    Raises InputError for fewer than 3 frames (`vbench`: 2), another type or other axes.
     """
     if recipe.method == "vbench":
         _check_neighbours(frames, 2, "VBench's flicker")
@@ -69,7 +69,7 @@ def flicker_features(frames: Frames, recipe: FlickerRecipe) -> Floats:
         return np.array([1.0 - np.mean(apart) / 255.0])
     _check_neighbours(frames, 3, "flicker")
     assert recipe.matching is not None
-    small = reduced(frames, recipe.matching.side)
+    small = resized(frames, recipe.matching.side)
     later = match_blocks(small[1:-1], small[2:], recipe.matching).brighter
     earlier = match_blocks(small[1:-1], small[:-2], recipe.matching).brighter
     return np.array([(np.abs(later + earlier) / 2).mean()])
