@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,8 +117,9 @@ def save_weights(
                 f" {card.digest[:12]}); nothing is overwritten, choose another folder or remove the file"
             )
         return found
-    # slices of one storage would be written as one; safetensors refuses them
-    own = {key: t.clone() if t.untyped_storage().nbytes() > t.nbytes else t for key, t in own.items()}
+    # safetensors refuses tensors that share a storage: slices of one, and one under two names
+    uses = Counter(tensor.untyped_storage().data_ptr() for tensor in own.values())
+    own = {key: t.clone() if uses[t.untyped_storage().data_ptr()] > 1 else t for key, t in own.items()}
     header = {
         "format": FORMAT, "preset": preset, "part": part, "digest": card.digest, "source": source,
         "settings": json.dumps(card.settings),

@@ -90,8 +90,8 @@ def image_settings(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def tower_shapes(settings: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the state dict, on the meta device, of the towers that settings name (`text_cfg`, `vision_cfg`)."""
-    small_text = {"context_length": 1, "vocab_size": 1, "width": 64, "heads": 1, "layers": 0}
-    small_image = {"image_size": 8, "layers": 0, "width": 64, "head_width": 64, "patch_size": 8}
+    small_text = {"context_length": 1, "vocab_size": 1, "width": 64, "heads": 1, "layers": 1}
+    small_image = {"image_size": 8, "layers": 1, "width": 64, "head_width": 64, "patch_size": 8}
     with torch.device("meta"):
         clip = open_clip.CLIP(
             settings["embed_dim"], settings.get("vision_cfg", small_image), settings.get("text_cfg", small_text)
@@ -152,4 +152,6 @@ def _layers(tensors: Mapping[str, Tensor], prefix: str) -> int:
     numbers = {
         int(key.split(".resblocks.")[1].split(".")[0]) for key in tensors if key.startswith(f"{prefix}resblocks.")
     }
-    return max(numbers, default=-1) + 1
+    if not numbers:
+        raise KeyError(f"{prefix}resblocks")
+    return max(numbers) + 1

@@ -64,7 +64,7 @@ def test_the_digest_sees_names_types_shapes_and_values_and_no_order() -> None:
 
 def test_views_of_one_storage_are_saved_apart(tmp_path: Path) -> None:
     fused = torch.arange(12.0).reshape(6, 2)
-    save(tmp_path / "w.safetensors", {"q": fused[:2], "k": fused[2:4], "t": fused.T})
+    save(tmp_path / "w.safetensors", {"q": fused[:2], "k": fused[2:4], "t": fused.T, "whole": fused, "again": fused})
     loaded, _ = load_weights(tmp_path / "w.safetensors")
     assert torch.equal(loaded["k"], fused[2:4])
     assert torch.equal(loaded["t"], fused.T)
