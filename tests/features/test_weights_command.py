@@ -415,6 +415,19 @@ def test_openais_clips_have_a_scale_of_100(
     assert [check.ok for check in checks] == [passes, True, True]
 
 
+def test_a_pinned_file_has_no_published_numbers(
+    states: dict[str, dict[str, Tensor]], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, tensors in (("rgb_imagenet", "all 230 checksums agree"), ("other", "")):
+        path = folder / f"{name}.safetensors"
+        save_file(states.get(name, {"x": torch.zeros(1)}), path)
+        pin = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+        assert run(["--json", "weights", "verify", pin]) == 0
+        (found,) = said(capsys)["verified"].values()
+        assert found["checks"] == []
+        assert tensors in found["tensors"]
+
+
 def test_verify_of_what_is_missing_is_exit_2_with_the_way_to_get_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

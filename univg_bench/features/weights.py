@@ -131,10 +131,10 @@ def look_at(path: Path) -> FoundFile:
 
 def look_inside(file: FoundFile) -> FoundFile:
     """Return the file with what its tensors say, if its checksums say nothing; only I3Ds are known by their tensors."""
-    from univg_bench.features.i3d_identity import identify_file
-
     if file.known is not None:
         return file
+    from univg_bench.features.i3d_identity import identify_file  # needs torch, which a checksum does not
+
     status = file.path.stat()
     identity = identify_file(file.path, status.st_size, status.st_mtime_ns)
     if identity is None:
