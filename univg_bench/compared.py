@@ -20,7 +20,7 @@ from univg_bench.features.weights import Weights, find_weights
 from univg_bench.frames import FramePolicy
 from univg_bench.index import Source, indexed_rows
 from univg_bench.measure import plan_metric
-from univg_bench.problems import Needs, failing, find_problems, problems
+from univg_bench.problems import FAILING, Needs, find_problems
 from univg_bench.protocol import Protocol
 from univg_bench.protocol_metrics import TRAITS, FvdMetric, Repeats
 from univg_bench.recipes import FVD_RECIPES, FvdRecipe
@@ -193,9 +193,8 @@ def _names(videos: Sequence[Path]) -> dict[str, Path]:
 
 
 def _refuse_unfit(rows: Sequence[Row], folder: Path, policy: FramePolicy, least: int) -> None:
-    found = failing(problems(rows, Needs(policies=(policy,))))
-    reasons = {one.name: f"{one.kind}: {one.reason}" for one in find_problems(rows, Needs(policies=(policy,)))}
-    unfit = {name: reasons[name] for names in found.values() for name in names}
+    found = find_problems(rows, Needs(policies=(policy,)))
+    unfit = {one.name: f"{one.kind}: {one.reason}" for one in found if one.kind in FAILING}
     if policy.frames is None:
         for row in rows:
             if row.ok and row.frames < least:

@@ -89,6 +89,10 @@ def test_variants_differ_from_their_base_in_what_they_say_only() -> None:
         "id", "metrics.fvd.frames.sampling", "metrics.fvd.reference_frames.sampling", "metrics.kvd.frames.sampling",
         "metrics.kvd.reference_frames.sampling",
     }  # fmt: skip
+    cropped = load_protocol("msrvtt-t2v-2990-crop256")
+    of_recipes = {name for name in differing(base, cropped) if ".recipe." in name or name.endswith(".recipe")}
+    assert set(differing(base, cropped)) - of_recipes == {"id"}
+    assert {name.split(".")[1] for name in of_recipes} == {"fvd", "kvd"}
     whole = load_protocol("msrvtt-t2v-59800")
     assert set(differing(whole, base)) == {
         "id", "data.select.captions_per_video", "data.select.rule", "data.select.salt",
