@@ -166,10 +166,11 @@ def _read_pickle(path: Path, head: bytes, *, shapes_only: bool) -> object:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if not isinstance(error, pickle.UnpicklingError) or (named is None and "weights_only" not in str(error)):
             raise InputError(f"cannot read {path}: {_first_line(error)}; was it cut off? get it again") from error
+        calls = named[1] if named else "more than tensors need, or is damaged"
         raise InputError(
-            f"refused {path}: it is a pickle that calls {named[1] if named else 'more than tensors need, or is damaged'},"
-            " and nothing in a file is executed here; take a .safetensors version, or, if you trust its origin, load it once in an"
-            " environment that may be lost (torch.load with weights_only=False) and save its state dict as safetensors"
+            f"refused {path}: it is a pickle that calls {calls}, and nothing in a file is executed here; take a"
+            " .safetensors version, or, if you trust its origin, load it once in an environment that may be lost"
+            " (torch.load with weights_only=False) and save its state dict as safetensors"
         ) from error
 
 

@@ -16,12 +16,13 @@ from torch import Tensor
 from reference_models.checkpoints import config_of, load_into, load_weights, read_model
 from reference_models.convert.bundle import save_bundle, take_apart
 from reference_models.convert.encoders import build_clip
-from reference_models.convert.files import read_source
+from reference_models.convert.files import Source, read_source
 from reference_models.nn.attention import Condition
 from reference_models.nn.autoencoder import Autoencoder, AutoencoderConfig
 from reference_models.nn.encoders import image_tokens, text_tokens
 from reference_models.nn.resampler import Resampler, ResamplerConfig
 from reference_models.nn.unet3d import UNet3D, UNetConfig
+from reference_models.presets import PRESETS
 from tests.convert.published_like import RESAMPLER, UNET, Networks, networks, video_checkpoint
 from univg_bench.errors import InputError
 
@@ -276,6 +277,21 @@ def test_of_an_image_models_checkpoint_the_autoencoder_can_be_taken(tmp_path: Pa
     with pytest.raises(InputError, match="`--part vae`"):
         take_apart(source)
     assert take_apart(source, only="vae").problem() == ""
+
+
+@pytest.mark.parametrize(
+    "preset", ["videocrafter1-i2v-512", "videocrafter2", "dynamicrafter-256", "dynamicrafter-512", "dynamicrafter-1024"]
+)
+def test_full_size_checkpoints_have_the_shape_of_their_preset(preset: str) -> None:
+    with torch.device("meta"):
+        state = UNet3D(PRESETS[preset].network).state_dict()
+        vae = Autoencoder(AutoencoderConfig()).state_dict()
+    tensors = {f"model.diffusion_model.{key}": value for key, value in state.items()}
+    tensors |= {f"first_stage_model.{key}": value for key, value in vae.items()}
+    bundle = take_apart(Source(Path("model.ckpt"), (), tensors), asked=preset)
+    assert (bundle.preset, bundle.problem(), bundle.notes) == (preset, "", ())
+    assert config_of(UNetConfig, bundle.parts["unet"].settings) == PRESETS[preset].network
+    assert config_of(AutoencoderConfig, bundle.parts["vae"].settings) == AutoencoderConfig()
 
 
 @needs_oracles
