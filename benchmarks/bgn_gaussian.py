@@ -1,6 +1,6 @@
 """What sampling Biased Gaussian Noise plainly costs, where the exact prediction is known: the tables of docs/bgn.md.
 
-python benchmarks/bgn_gaussian.py --dest benchmarks/results/bgn_gaussian.md
+python -m benchmarks.bgn_gaussian --dest benchmarks/results/bgn_gaussian.md
 
 One number per "video". The target is a mixture of Gaussians, the condition one known number, the network the exact
 E[x_target | x_t, x_cond], so all that is left is the sampler. The start noise are the quantiles of a standard normal;
@@ -134,7 +134,7 @@ def main() -> None:
     if arguments.dest is None:
         print(tables())
     else:
-        arguments.dest.write_text(f"Made by `python benchmarks/bgn_gaussian.py`, deterministic.\n\n{tables()}")
+        arguments.dest.write_text(f"Made by `python -m benchmarks.bgn_gaussian`, deterministic.\n\n{tables()}")
 
 
 if __name__ == "__main__":
