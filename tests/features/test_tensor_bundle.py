@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from tests.weights_files import field, snapped, varint, write_bundle
 from univg_bench.errors import InputError
+from univg_bench.features import tensor_bundle
 from univg_bench.features.tensor_bundle import _unsnap, index_path, read_bundle, read_index
 
 
@@ -115,3 +117,34 @@ def test_tensors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     write_bundle(data, {"w": np.ones(3, np.uint8)})
     with pytest.raises(InputError, match="the tensor w is of TensorFlow's type 4, expected numbers"):
         read_bundle(data)
+
+
+class _Any:
+    """A checksum that is always right."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("snappy", [False, True])
+def test_an_index_made_to_mislead_is_refused_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snappy: bool
+) -> None:
+    """Whoever writes wrong bytes can write the right checksum: behind the checksums too, nothing but InputError."""
+    data = tmp_path / "x.data-00000-of-00001"
+    write_bundle(data, {"a/w": np.ones((3, 2), np.float32), "a/b": np.ones(2, np.float32)}, snappy=snappy)
+    whole = (tmp_path / "x.index").read_bytes()
+    monkeypatch.setattr(tensor_bundle, "masked", lambda crc: _Any())
+    rng = np.random.default_rng(0)
+    for _ in range(1500):
+        changed = np.frombuffer(whole, np.uint8).copy()
+        places = rng.integers(0, len(changed) - 8, rng.integers(1, 4))
+        changed[places] = rng.integers(0, 256, len(places))
+        (tmp_path / "x.index").write_bytes(changed.tobytes())
+        with contextlib.suppress(InputError):
+            read_bundle(data)
