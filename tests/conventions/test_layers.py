@@ -36,6 +36,8 @@ WITHOUT_TORCH = [
     "univg_bench.features.weights",
     "univg_bench.features.extract",
     "univg_bench.evaluate",
+    "univg_bench.measures.kinds",
+    "univg_bench.conditions",
     "human_eval_app",
 ]
 

@@ -38,7 +38,10 @@ def fvd_number(metric: FvdMetric, evidence: Evidence) -> Number:
             samples, references, ddof=ddof, clusters=evidence.clusters,
             reference_clusters=evidence.reference_clusters, seed=evidence.seed,
         )  # fmt: skip
-        extra: Details = {"extrapolated": beyond.value, "extrapolated_se": beyond.standard_error}
+        extra: Details = {
+            "extrapolated": beyond.value, "extrapolated_se": beyond.standard_error,
+            "extrapolated_curvature": beyond.curvature,
+        }  # fmt: skip
         warnings = [*result.warnings, *([f"not extrapolated: {beyond.reason}"] if beyond.reason else [])]
         return _fvd_number(metric, [result], extra, warnings, result)
     size, needed = metric.repeats.size, metric.repeats.size * metric.repeats.count
