@@ -15,8 +15,10 @@ import open_clip
 import torch
 from torch import Tensor
 
+from reference_models.checkpoints import ModelFolder, load_weights
 from reference_models.nn.resampler import ResamplerConfig
 from univg_bench.errors import InputError
+from univg_bench.features.tensors import check_tensors
 
 _MASK = "the causal mask, which is computed"
 _NOT_TEXT = "what the image tower's copy keeps of the text tower, which is taken from its own place"
@@ -24,6 +26,10 @@ _NOT_TEXT = "what the image tower's copy keeps of the text tower, which is taken
 # model_configs: ViT-H-14, ViT-bigG-14, ViT-g-14)
 _HEAD_WIDTH = 64
 _IMAGE_HEAD_WIDTHS = {1280: 80, 1664: 104, 1408: 88}
+
+# open_clip.CLIP wants both towers; where one is not there, this is in its place
+_STUB_TEXT = {"context_length": 1, "vocab_size": 1, "width": 64, "heads": 1, "layers": 1}
+_STUB_IMAGE = {"image_size": 8, "layers": 1, "width": 64, "head_width": 64, "patch_size": 8}
 
 
 def tower_dropped(keys: Iterable[str], *, text_is_elsewhere: bool) -> dict[str, str]:
@@ -90,28 +96,43 @@ def image_settings(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def tower_shapes(settings: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the state dict, on the meta device, of the towers that settings name (`text_cfg`, `vision_cfg`)."""
-    small_text = {"context_length": 1, "vocab_size": 1, "width": 64, "heads": 1, "layers": 1}
-    small_image = {"image_size": 8, "layers": 1, "width": 64, "head_width": 64, "patch_size": 8}
     with torch.device("meta"):
         clip = open_clip.CLIP(
-            settings["embed_dim"], settings.get("vision_cfg", small_image), settings.get("text_cfg", small_text)
+            settings["embed_dim"], settings.get("vision_cfg", _STUB_IMAGE), settings.get("text_cfg", _STUB_TEXT)
         )
     text, image = tower_parts(clip.state_dict())
     wanted = [*(text if "text_cfg" in settings else []), *(image if "vision_cfg" in settings else [])]
     return {key: value for key, value in clip.state_dict().items() if key in wanted}
 
 
-def build_clip(text: Mapping[str, Any], image: Mapping[str, Any]) -> Any:
+def build_clip(text: Mapping[str, Any], image: Mapping[str, Any] | None = None) -> Any:
     """Return an open_clip.CLIP, randomly filled, of the settings of a text and an image part (`WeightsCard.settings`).
+
+    Without an image part, a stub stands in the place of its tower; models that know text only do not look at it.
 
     Raises InputError for towers of two joint spaces.
     """
-    if text["embed_dim"] != image["embed_dim"]:
+    if image is not None and text["embed_dim"] != image["embed_dim"]:
         raise InputError(
             f"found a text tower of {text['embed_dim']} and an image tower of {image['embed_dim']} joint dimensions,"
             " expected the two of one CLIP"
         )
-    return open_clip.CLIP(text["embed_dim"], dict(image["vision_cfg"]), dict(text["text_cfg"]))
+    vision = _STUB_IMAGE if image is None else image["vision_cfg"]
+    return open_clip.CLIP(text["embed_dim"], dict(vision), dict(text["text_cfg"]))
+
+
+def load_clip(model: ModelFolder) -> Any:
+    """Return the towers of a converted model as one open_clip.CLIP, in evaluation mode; see `build_clip`.
+
+    Raises InputError when the model was saved without a text tower, or its files are damaged.
+    """
+    text, card = load_weights(model.weights("text"))
+    image, image_card = load_weights(model.weights("image")) if "image" in model.parts else ({}, None)
+    clip = build_clip(card.settings, image_card.settings if image_card else None)
+    stub = {} if image else {key: value for key, value in clip.state_dict().items() if key.startswith("visual.")}
+    check_tensors(text | image | stub, clip.state_dict(), source=str(model.path))
+    clip.load_state_dict(text | image | stub)
+    return clip.eval().requires_grad_(False)
 
 
 def resampler_config(tensors: Mapping[str, Tensor], *, num_frames: int | None) -> ResamplerConfig:

@@ -23,7 +23,7 @@ from torch.nn.functional import interpolate, pad
 from reference_models.nn.resampler import Resampler
 
 TextLayer = Literal["last", "penultimate"]
-ImageTokens = Literal["clip", "raw"]
+ImageTokens = Literal["clip", "raw", "none"]
 Resize = Literal["squash", "videocrafter"]
 NullImage = Literal["zeros", "grey"]
 
@@ -38,9 +38,10 @@ class EncoderConfig:
     text_layer: `penultimate` leaves out the last block, as Stable Diffusion 2 and all video models on it do; either is
     followed by the final norm. project_text: multiply every token by CLIP's text projection too, for towers whose width
     is not that of the joint space. image_tokens: `clip` is norm and projection of the pooled embedding, on every token;
-    `raw` is neither. resize: `squash` is antialiased bicubic, `videocrafter` its blur and bicubic with aligned corners.
-    null_image: `zeros` are zero tokens, which attention without biases does not see; `grey` is the encoding of a grey
-    image, as VideoCrafter and DynamiCrafter have it. mean, std: of pixels in [0, 1], per channel.
+    `raw` is neither, `none` a model without images. resize: `squash` is antialiased bicubic, `videocrafter` its blur
+    and bicubic with aligned corners. null_image: `zeros` are zero tokens, which attention without biases does not see;
+    `grey` is the encoding of a grey image, as VideoCrafter and DynamiCrafter have it. mean, std: of pixels in [0, 1],
+    per channel.
     """
 
     text_layer: TextLayer = "last"
@@ -55,8 +56,9 @@ class EncoderConfig:
 UNIVG_ENCODERS = EncoderConfig()
 VIDEOCRAFTER_ENCODERS = EncoderConfig(
     text_layer="penultimate", image_tokens="raw", resize="videocrafter", null_image="grey"
-)  # VideoCrafter 1 and 2, DynamiCrafter
-TEXT_TO_VIDEO_ENCODERS = EncoderConfig(text_layer="penultimate")  # ModelScope, zeroscope, VGen SR600
+)  # VideoCrafter1 I2V, DynamiCrafter
+# VideoCrafter2, ModelScope, zeroscope, VGen SR600; also I2VGen-XL's text
+TEXT_TO_VIDEO_ENCODERS = EncoderConfig(text_layer="penultimate", image_tokens="none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ class Encoders:
                 " resampler, expected raw tokens and a resampler or neither"
             )
         text, image = self.dim, self.image_dim
-        if text != image:
+        if image not in (text, None):
             raise ValueError(
                 f"found text tokens of {text} and image tokens of {image} numbers, expected one width; set project_text"
                 " where the tower's width is not that of the joint space"
@@ -96,8 +98,10 @@ class Encoders:
         return int(projection.shape[1] if self.config.project_text else self.clip.ln_final.weight.shape[0])
 
     @property
-    def image_dim(self) -> int:
-        """How many numbers an image token has; equal to `dim`."""
+    def image_dim(self) -> int | None:
+        """How many numbers an image token has: as many as `dim`, None for a model without images."""
+        if self.config.image_tokens == "none":
+            return None
         if self.resampler is not None:
             return self.resampler.config.out_dim
         return int(self.clip.visual.proj.shape[1])
@@ -123,9 +127,12 @@ class Encoders:
     def images(self, images: Tensor) -> Tensor:
         """Return the tokens (B, L, D), or (B, F, L, D) where each frame has its own, of images.
 
-        images: (B, 3, H, W), floating point in [-1, 1] or uint8. Raises ValueError for anything else.
+        images: (B, 3, H, W), floating point in [-1, 1] or uint8. Raises ValueError for anything else, and where the
+        model takes no images.
         """
         config = self.config
+        if config.image_tokens == "none":
+            raise ValueError("found an image for a model that knows text only, expected a prompt alone")
         size = int(self.clip.visual.image_size[0])
         pixels = clip_pixels(images, size=size, resize=config.resize, mean=config.mean, std=config.std)
         weight = self.clip.visual.conv1.weight

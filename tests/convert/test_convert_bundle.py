@@ -15,11 +15,11 @@ from torch import Tensor
 
 from reference_models.checkpoints import config_of, load_into, load_weights, read_model
 from reference_models.convert.bundle import save_bundle, take_apart
-from reference_models.convert.encoders import build_clip
+from reference_models.convert.encoders import load_clip
 from reference_models.convert.files import Source, read_source
 from reference_models.nn.attention import Condition
 from reference_models.nn.autoencoder import Autoencoder, AutoencoderConfig
-from reference_models.nn.encoders import image_tokens, text_tokens
+from reference_models.nn.encoders import TEXT_TO_VIDEO_ENCODERS, Encoders, image_tokens, text_tokens
 from reference_models.nn.resampler import Resampler, ResamplerConfig
 from reference_models.nn.unet3d import UNet3D, UNetConfig
 from reference_models.presets import PRESETS
@@ -74,11 +74,9 @@ def test_converted_networks_compute_what_the_originals_did(
     unet = UNet3D(config_of(UNetConfig, cards["unet"].settings)).eval()
     vae = Autoencoder(config_of(AutoencoderConfig, cards["vae"].settings))
     resampler = Resampler(config_of(ResamplerConfig, cards["resampler"].settings))
-    clip = build_clip(cards["text"].settings, cards["image"].settings).eval()
+    clip = load_clip(model)
     for part, net in (("unet", unet), ("vae", vae), ("resampler", resampler)):
         load_into(net, model.weights(part), part=part)  # type: ignore[arg-type]
-    towers = load_weights(model.weights("text"))[0] | load_weights(model.weights("image"))[0]
-    clip.load_state_dict(towers)
     pixels = torch.randn(1, 3, 32, 32)
     rows = torch.tensor([[1, 5, 7, 49, 0, 0, 0, 0]])
     for ours, theirs in ((unet, nets.unet), (vae, nets.vae), (resampler, nets.resampler), (clip, nets.clip)):
@@ -195,6 +193,19 @@ def test_a_model_is_put_together_from_several_files(tmp_path: Path, nets: Networ
     before = (dest / "model.json").read_bytes()
     save_bundle(take_apart(source), source, dest)
     assert (dest / "model.json").read_bytes() == before
+
+
+def test_a_text_tower_without_an_image_tower_is_enough_for_text(tmp_path: Path, nets: Networks) -> None:
+    text = {key: value for key, value in nets.clip.state_dict().items() if not key.startswith("visual.")}
+    source = read_source(written(tmp_path, text))
+    save_bundle(take_apart(source), source, tmp_path / "out")
+    clip = load_clip(read_model(tmp_path / "out"))
+    rows = torch.tensor([[1, 5, 7, 49, 0, 0, 0, 0]])
+    assert torch.allclose(text_tokens(clip, rows), text_tokens(nets.clip, rows), rtol=1e-5, atol=1e-6)
+    encoders = Encoders(clip, lambda prompt: (rows[0].tolist(), 4), TEXT_TO_VIDEO_ENCODERS)
+    assert encoders.text([""]).shape == (1, 8, 64)
+    with pytest.raises(ValueError, match="found an image for a model that knows text only"):
+        encoders.images(torch.zeros(1, 3, 8, 8))
 
 
 def test_one_part_alone_can_be_taken(tmp_path: Path, keys: dict[str, Tensor]) -> None:
