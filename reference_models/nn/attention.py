@@ -12,7 +12,7 @@ dicts fit; the attention of further conditions is called to_k_<name>, to_v_<name
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +24,7 @@ from reference_models.nn.norms import spatial_norm, temporal_norm
 NORM_GROUPS = 32
 TRANSFORMER_NORM_EPS = 1e-6  # lvdm `Normalize`; res blocks have 1e-5
 FEED_FORWARD_MULT = 4  # lvdm, VGen, diffusers: FeedForward(mult=4)
+CACHED_NUMBERS = 2**19  # 2 MiB of float32, the L2 cache of a current server core (benchmarks/unet.py)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,20 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, head_dim: int) -> Tensor:
     return out.transpose(1, 2).flatten(2)
 
 
+def in_pieces(function: Callable[[Tensor], Tensor], x: Tensor, width: int) -> Tensor:
+    """Return function(x), computed in pieces along the first axis where that saves memory and time.
+
+    width: numbers that the function holds at a time for one entry of x along that axis. A CPU is bound by memory there
+    and quicker with what stays in its cache (docs/networks.md); a GPU is not, and training needs the whole anyway.
+    """
+    if x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return function(x)
+    per_piece = max(1, CACHED_NUMBERS // width)
+    if len(x) <= per_piece:
+        return function(x)
+    return torch.cat([function(piece) for piece in torch.split(x, per_piece)])
+
+
 class SelfAttention(nn.Module):
     """Attention of tokens to one another, over the pixels of a frame or over the frames of a pixel."""
 
@@ -76,17 +91,9 @@ class SelfAttention(nn.Module):
         self.to_v = nn.Linear(channels, channels, bias=False)
         self.to_out = nn.Sequential(nn.Linear(channels, channels))
 
-    def spatial(self, x: Tensor) -> Tensor:
-        """x (B, F, P, C) -> the same shape; each frame by itself."""
-        q, k, v = (to(x).flatten(0, 1) for to in (self.to_q, self.to_k, self.to_v))
-        y: Tensor = self.to_out(torch.unflatten(_attend(q, k, v, self.head_dim), 0, x.shape[:2]))
-        return y
-
-    def temporal(self, x: Tensor) -> Tensor:
-        """x (B, F, P, C) -> the same shape; each position by itself, no positional encoding."""
-        B, _, P, _ = x.shape
-        q, k, v = (to(x).transpose(1, 2).flatten(0, 1) for to in (self.to_q, self.to_k, self.to_v))  # (B·P, F, C)
-        y: Tensor = self.to_out(torch.unflatten(_attend(q, k, v, self.head_dim), 0, (B, P)).transpose(1, 2))
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, L, C) -> the same shape; each of the N sequences by itself, without positional encoding."""
+        y: Tensor = self.to_out(_attend(self.to_q(x), self.to_k(x), self.to_v(x), self.head_dim))
         return y
 
 
@@ -148,9 +155,9 @@ class GatedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (..., channels) -> (..., inner)."""
-        # Two products instead of one that is cut in two: GELU of every other half row takes three times as long on CPUs
+        # Two products instead of one that is cut in two: GELU of every other half row is slow on CPUs
         (w_value, w_gate), (b_value, b_gate) = self.proj.weight.chunk(2), self.proj.bias.chunk(2)
-        return gelu(linear(x, w_gate, b_gate)) * linear(x, w_value, b_value)
+        return gelu(linear(x, w_gate, b_gate)).mul_(linear(x, w_value, b_value))
 
 
 class FeedForward(nn.Module):
@@ -158,14 +165,13 @@ class FeedForward(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        inner = FEED_FORWARD_MULT * channels
+        self.inner = inner = FEED_FORWARD_MULT * channels
         # the Identity is where published code has a dropout of 0: it keeps the number of the last layer
         self.net = nn.Sequential(GatedLinear(channels, inner), nn.Identity(), nn.Linear(inner, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (..., C) -> (..., C)."""
-        y: Tensor = self.net(x)
-        return y
+        """x (N, L, C) -> the same shape."""
+        return in_pieces(self.net, x, x.shape[1] * self.inner)
 
 
 class SpatialBlock(nn.Module):
@@ -184,10 +190,12 @@ class SpatialBlock(nn.Module):
 
     def forward(self, x: Tensor, keys_values: Sequence[KeyValue]) -> Tensor:
         """x (B, F, P, C) -> the same shape."""
-        x = x + self.attn1.spatial(self.norm1(x))
-        x = x + self.attn2(self.norm2(x), keys_values)
-        y: Tensor = x + self.ff(self.norm3(x))
-        return y
+        frames = x.shape[:2]
+        x = x.flatten(0, 1)
+        x = self.attn1(self.norm1(x)).add_(x)
+        x = self.attn2(torch.unflatten(self.norm2(x), 0, frames), keys_values).flatten(0, 1).add_(x)
+        y: Tensor = self.ff(self.norm3(x)).add_(x)
+        return torch.unflatten(y, 0, frames)
 
 
 class TemporalBlock(nn.Module):
@@ -201,10 +209,10 @@ class TemporalBlock(nn.Module):
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(channels) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, F, P, C) -> the same shape."""
-        x = x + self.attn1.temporal(self.norm1(x))
-        x = x + self.attn2.temporal(self.norm2(x))
-        y: Tensor = x + self.ff(self.norm3(x))
+        """x (N, F, C), one sequence per position -> the same shape."""
+        x = self.attn1(self.norm1(x)).add_(x)
+        x = self.attn2(self.norm2(x)).add_(x)
+        y: Tensor = self.ff(self.norm3(x)).add_(x)
         return y
 
 
@@ -237,6 +245,7 @@ class TemporalTransformer(nn.Module):
 
     def __init__(self, channels: int, inner: int, head_dim: int, *, as_conv: bool) -> None:
         super().__init__()
+        self.inner = inner
         self.norm = nn.GroupNorm(NORM_GROUPS, channels, eps=TRANSFORMER_NORM_EPS)
         self.proj_in = nn.Conv1d(channels, inner, 1) if as_conv else nn.Linear(channels, inner)
         self.transformer_blocks = nn.ModuleList([TemporalBlock(inner, head_dim)])
@@ -244,8 +253,14 @@ class TemporalTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, F, H, W, C) -> the same shape."""
-        tokens = temporal_norm(self.norm, x).flatten(2, 3)  # (B, F, H·W, C)
+        B, F, H, W, C = x.shape
+        tokens = temporal_norm(self.norm, x).flatten(2, 3).transpose(1, 2)  # (B, H·W, F, C)
+        tokens = in_pieces(self._over_time, tokens.reshape(B * H * W, F, C), F * FEED_FORWARD_MULT * self.inner)
+        return x + tokens.view(B, H * W, F, C).transpose(1, 2).reshape(x.shape)
+
+    def _over_time(self, tokens: Tensor) -> Tensor:
+        """tokens (N, F, C) -> the same shape."""
         tokens = linear(tokens, self.proj_in.weight.flatten(1), self.proj_in.bias)
         tokens = self.transformer_blocks[0](tokens)
-        y: Tensor = x + linear(tokens, self.proj_out.weight.flatten(1), self.proj_out.bias).reshape(x.shape)
+        y: Tensor = linear(tokens, self.proj_out.weight.flatten(1), self.proj_out.bias)
         return y

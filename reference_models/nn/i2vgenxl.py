@@ -2,7 +2,7 @@
 
 Source: ali-vilab/VGen, tools/modules/unet/unet_i2vgen.py, commit 4014d1f; names of modules are its own. The image's
 channels enter with a factor of 2 there (it adds them twice), and the published weights were trained with it; the port
-in diffusers 0.42.1 lacks the factor (docs/findings.md 19).
+in diffusers 0.42.1 lacks the factor (docs/findings.md 28).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Group normalisation of activations that keep their channels last.
 
-PyTorch has a quick kernel for that layout only where a sample has at least 1,024 positions (docs/findings.md 18); below
+PyTorch has a quick kernel for that layout only where a sample has at least 1,024 positions (docs/findings.md 27); below
 that the statistics are taken here, in two passes, which is as accurate and does not leave the layout.
 """
 
