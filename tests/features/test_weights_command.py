@@ -453,3 +453,5 @@ def test_verify_of_a_refused_or_unknown_file_says_why(
     ):
         assert run(["weights", "verify", str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
+    assert run(["weights", "verify", "--weights", str(tmp_path / "b.safetensors")]) == 2
+    assert "unknown to this table" in capsys.readouterr().err

@@ -147,7 +147,7 @@ def verify(console: Console, name: str | None, folder: Path | None, quick: bool,
                 f" {check.expected:.7g} ± {check.tolerance:g} ({check.source})"
             )
         if not checks:
-            console.say("    its checksum is right; there is no published number to compute again")
+            console.say("    there is no published number to compute again")
         record[one.name] = {
             "path": str(one.path), "sha256": one.digest, "note": one.note, "tensors": tensors,
             "checks": [{**asdict(check), "ok": check.ok} for check in checks],
@@ -187,6 +187,8 @@ def _targets(name: str | None, folder: Path | None, sample_clip: Path | None) ->
         return [_file_target(Path(name))]
     if name is not None:
         return [find_weights(name, folder)]
+    if folder is not None and folder.expanduser().is_file():
+        return [_file_target(folder.expanduser())]
     files = [look_inside(file) for file in scan(weights_folders(folder))]
     spoilt = [f for f in files if f.known is None and not f.remark and f.path.name in _published_names()]
     if spoilt:

@@ -139,7 +139,10 @@ def _unknown(file: FoundFile) -> str:
     from univg_bench.features.tensors import read_tensors
 
     if file.remark:
-        return f"{file.path} {file.remark}; a protocol can pin it as sha256:{file.sha256}, and it will be nobody's FVD"
+        return (
+            f"{file.path} {file.remark}; a protocol can pin it as sha256:{file.sha256}, and its FVD will compare with"
+            " no other"
+        )
     tensors = read_tensors(Weights(file.path.name, file.path, file.sha256, container(file.path), "", None))
     layout = layout_of(tensors)
     if layout is not None and layout.refused:
