@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from reference_models.checkpoints import load_weights, read_model
+from reference_models.convert.published import PUBLISHED
+from reference_models.presets import PRESETS
 from tests.convert.published_like import networks, video_checkpoint
 from univg_bench.cli import run
 
@@ -21,8 +25,19 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_help_names_the_verb() -> None:
-    assert run(["convert", "--help"]) == 0
+def test_the_verb_is_found_and_needs_no_torch_to_say_what_it_does() -> None:
+    program = (
+        "import sys\nfrom univg_bench.cli import run\ncode = run(['convert', '--help'])\n"
+        "assert code == 0 and 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Turn published weights" in done.stdout
+
+
+def test_every_family_is_a_preset_and_stands_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "convert.md").read_text()
+    assert [p.preset for p in PUBLISHED if p.preset not in PRESETS or f"`{p.preset}`" not in text] == []
 
 
 def test_a_dry_run_accounts_for_every_key_and_writes_nothing(
