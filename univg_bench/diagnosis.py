@@ -17,7 +17,8 @@ from univg_bench.errors import InputError
 from univg_bench.features.weights import find_weights
 from univg_bench.protocol import FolderData, MovingShapesData, MsrvttData, Protocol
 from univg_bench.protocol_metrics import recipe_of, weights_of
-from univg_bench.recipes import FvdRecipe
+from univg_bench.recipes import ClipsimRecipe, FvdRecipe
+from univg_bench.recipes_frames import FidRecipe
 
 GIB = 1 << 30
 
@@ -155,7 +156,10 @@ def _memory(protocol: Protocol | None, workers: int) -> Finding:
 def _kind(recipe: object) -> str:
     if isinstance(recipe, FvdRecipe):
         return "i3d" if recipe.network == "i3d" else "tiny"
-    return "tiny" if getattr(recipe, "model", "") == "tiny-clip" else "clip"
+    if isinstance(recipe, ClipsimRecipe):
+        return "tiny" if recipe.model == "tiny-clip" else "clip"
+    # Inception was not measured: it is smaller than CLIP. Without a network there are the frames, as with tiny ones.
+    return "clip" if isinstance(recipe, FidRecipe) else "tiny"
 
 
 def _memory_bytes() -> tuple[int | None, int | None]:
