@@ -163,7 +163,9 @@ def kvd_difference(
     by_cluster = within / pairs - 2 * (second.xy_rows - first.xy_rows) / across
     lower, upper = first.left_out(), second.left_out()
     error = None if lower is None or upper is None else _jackknife(upper - lower)
-    return KvdDifference(first.estimate(), second.estimate(), SumDifference(by_cluster), error)
+    # what is subtracted is far larger than what is left
+    error_of_sums = 1e-12 * float(sum(abs(one.xx).sum() + abs(one.yy).sum() for one in (first, second)) / pairs)
+    return KvdDifference(first.estimate(), second.estimate(), SumDifference(by_cluster, error_of_sums), error)
 
 
 @dataclass(frozen=True)

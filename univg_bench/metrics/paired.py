@@ -78,7 +78,8 @@ def paired_permutation(
     # exchanging everything only turns the sign, so of 2^C exchanges two always reach the observed difference
     least = max(1 / (1 + permutations), 2.0 ** (1 - count) if count < 60 else 0.0)
     return PairedTest(
-        difference=observed, p_value=(1 + at_least) / (1 + permutations), least_p=least, permutations=permutations,
+        difference=observed if limit > 0 else 0.0,
+        p_value=(1 + at_least) / (1 + permutations), least_p=least, permutations=permutations,
         num_clusters=count, seed=seed,
     )  # fmt: skip
 
@@ -96,10 +97,12 @@ def swaps(num_clusters: int, permutations: int, *, seed: int) -> Iterator[Swappe
 class SumDifference:
     """A difference that is a sum over clusters, each of which changes its sign when exchanged.
 
-    per_cluster (C,): what each contributes. Means over videos are of this form, and so is KVD.
+    per_cluster (C,): what each contributes; error: what rounding made of their sum before it came here. Means over
+    videos are of this form, and so is KVD.
     """
 
     per_cluster: Floats
+    error: float = 0.0
 
     @property
     def num_clusters(self) -> int:
@@ -107,7 +110,7 @@ class SumDifference:
 
     @property
     def rounding(self) -> float:
-        return 1e-12 * float(np.abs(self.per_cluster).sum())
+        return self.error + 1e-12 * float(np.abs(self.per_cluster).sum())
 
     def __call__(self, swapped: Swapped) -> float:
         return float(self.per_cluster.sum() - 2 * self.per_cluster[swapped].sum())
@@ -128,7 +131,7 @@ def mean_interval(a: Floats, b: Floats, codes: Codes, num_clusters: int, *, repl
 def mean_difference(a: Floats, b: Floats, codes: Codes, num_clusters: int) -> SumDifference:
     """Return the difference of the means of b (N,) and a (N,), values of the same items; codes (N,): clusters."""
     sums = np.bincount(codes, weights=b - a, minlength=num_clusters)
-    return SumDifference(sums.astype(np.float64) / len(a))
+    return SumDifference(sums.astype(np.float64) / len(a), error=1e-12 * float(np.abs(a).mean() + np.abs(b).mean()))
 
 
 @dataclass(frozen=True)
