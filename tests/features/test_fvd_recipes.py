@@ -1,6 +1,7 @@
 """FVD recipes are frozen: what they say, and that their digests say it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from univg_bench.recipes import FVD_RECIPES, Through, cd_fvd
 # comparison, and cached features rest.
 DIGESTS = {
     "univg": "f6cf62035fcc",
+    "univg-bf16": "b4a201e559eb",
     "crop-256": "7f334ec513be",
     "tf-original": "fe90d31a6815",
     "stylegan-v": "7f85fe4c2a03",
@@ -26,6 +28,12 @@ DIGESTS = {
 
 def test_digests_are_what_they_were_when_the_recipes_were_published() -> None:
     assert {name: recipe.digest[:12] for name, recipe in FVD_RECIPES.items()} == DIGESTS
+
+
+def test_every_recipe_stands_in_the_table_of_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    for name, recipe in FVD_RECIPES.items():
+        assert recipe.network == "tiny-i3d" or f"| `{name}` |" in page, name
 
 
 def test_names_are_those_of_the_recipes_and_each_has_a_source() -> None:
