@@ -111,7 +111,9 @@ def save_weights(
     card = WeightsCard(preset, part, tensor_digest(own), source, plain)
     if dest.exists():
         found = read_card(dest)
-        if (found.digest, found.preset, found.settings) != (card.digest, preset, card.settings):
+        # an autoencoder or a tower is the same in many models, a UNet under another preset is another model
+        renamed = part == "unet" and found.preset != preset
+        if renamed or (found.digest, found.settings) != (card.digest, card.settings):
             raise InputError(
                 f"found other weights in {dest} ({found.preset}, {found.digest[:12]}) than those to write ({preset},"
                 f" {card.digest[:12]}); nothing is overwritten, choose another folder or remove the file"

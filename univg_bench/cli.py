@@ -56,9 +56,11 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, line) for name, (_, line) in VERBS.items()]
-        rows += [
-            (e.name, f"(from {e.dist.name if e.dist else e.value})") for e in entry_points(group="univg_bench.commands")
-        ]
+        for entry in sorted(entry_points(group="univg_bench.commands"), key=lambda e: e.name):
+            # our own say what they do; somebody else's is not imported for the help, where it could break or be slow
+            ours = entry.dist is not None and entry.dist.name == "univg-bench"
+            origin = f"(from {entry.dist.name if entry.dist else entry.value})"
+            rows.append((entry.name, entry.load().get_short_help_str(limit=90) if ours else origin))
         with formatter.section("Verbs"):
             formatter.write_dl(rows)
 

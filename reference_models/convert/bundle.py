@@ -25,7 +25,7 @@ from reference_models.convert.encoders import (
     tower_shapes,
 )
 from reference_models.convert.files import Source, sha256
-from reference_models.convert.published import licence_of, unet_family
+from reference_models.convert.published import PUBLISHED, licence_of, unet_family
 from reference_models.convert.report import KeyReport, key_report
 from reference_models.convert.unet import convert_unet, unet_report
 from reference_models.convert.unet_settings import choose_preset, unet_config, with_traceless
@@ -102,8 +102,9 @@ def take_apart(source: Source, *, asked: str | None = None, only: Part | None = 
 
     Raises InputError when a part is another network than ours, a preset is missing or wrong, or `only` is not there.
     """
-    if asked is not None and asked not in PRESETS:
-        raise InputError(f"found --family {asked!r}, expected one of {', '.join(PRESETS)}")
+    known = [published.preset for published in PUBLISHED]
+    if asked is not None and asked not in known:
+        raise InputError(f"found --family {asked!r}, expected one of {', '.join(known)}")
     places, unknown, dropped = _places(source.tensors)
     if only is not None:
         if not places.get(only):
@@ -117,7 +118,7 @@ def take_apart(source: Source, *, asked: str | None = None, only: Part | None = 
     for part in (part for part in PARTS if places.get(part)):
         keys = places[part]
         tensors = {bare: source.tensors[key] for bare, key in keys.items()}
-        ignored = _ignored(part, tensors, text_is_elsewhere="text" in places)
+        ignored = _ignored(part, tensors)
         dropped |= {keys[bare]: reason for bare, reason in ignored.items()}
         for bare in ignored:
             del tensors[bare]
@@ -218,11 +219,11 @@ def _part_of(key: str, keys: Collection[str]) -> Part:
     return "unet"
 
 
-def _ignored(part: Part, keys: Collection[str], *, text_is_elsewhere: bool) -> dict[str, str]:
+def _ignored(part: Part, keys: Collection[str]) -> dict[str, str]:
     if part == "vae":
         return vae_dropped(keys)
     if part in ("text", "image"):
-        return tower_dropped(keys, text_is_elsewhere=part == "image" and text_is_elsewhere)
+        return tower_dropped(keys, part)
     return {}
 
 

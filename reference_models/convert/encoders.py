@@ -9,7 +9,7 @@ Source: AILab-CVC/VideoCrafter@11bcd76, lvdm/modules/encoders/condition.py (`del
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import open_clip
 import torch
@@ -21,7 +21,7 @@ from univg_bench.errors import InputError
 from univg_bench.features.tensors import check_tensors
 
 _MASK = "the causal mask, which is computed"
-_NOT_TEXT = "what the image tower's copy keeps of the text tower, which is taken from its own place"
+_NOT_TEXT = "what the image tower's copy keeps of the text tower, which has its own place"
 # Shapes do not tell how wide a head is. It is 64 in all of them but three image towers (open_clip 3.3.0,
 # model_configs: ViT-H-14, ViT-bigG-14, ViT-g-14)
 _HEAD_WIDTH = 64
@@ -32,19 +32,11 @@ _STUB_TEXT = {"context_length": 1, "vocab_size": 1, "width": 64, "heads": 1, "la
 _STUB_IMAGE = {"image_size": 8, "layers": 1, "width": 64, "head_width": 64, "patch_size": 8}
 
 
-def tower_dropped(keys: Iterable[str], *, text_is_elsewhere: bool) -> dict[str, str]:
-    """Return key -> reason for what a tower's checkpoint holds beside the tower.
-
-    keys: without prefix, of the copy that holds the image tower or the text tower. text_is_elsewhere: this copy's text
-    tower is a remainder.
-    """
-    dropped = {}
-    for key in keys:
-        if key == "attn_mask":
-            dropped[key] = _MASK
-        elif text_is_elsewhere and not key.startswith("visual."):
-            dropped[key] = _NOT_TEXT
-    return dropped
+def tower_dropped(keys: Iterable[str], part: Literal["text", "image"]) -> dict[str, str]:
+    """Return key -> reason for what stands beside a tower in its place; keys are without prefix."""
+    if part == "image":
+        return {key: _NOT_TEXT for key in keys if not key.startswith("visual.")}
+    return {key: _MASK for key in keys if key == "attn_mask"}
 
 
 def tower_parts(keys: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from reference_models.checkpoints import config_of, load_into, load_weights, read_model
+from reference_models.checkpoints import PARTS, config_of, load_into, load_weights, read_model
 from reference_models.convert.bundle import save_bundle, take_apart
 from reference_models.convert.encoders import load_clip
 from reference_models.convert.files import Source, read_source
@@ -209,9 +209,11 @@ def test_a_text_tower_without_an_image_tower_is_enough_for_text(tmp_path: Path, 
 
 
 def test_one_part_alone_can_be_taken(tmp_path: Path, keys: dict[str, Tensor]) -> None:
-    bundle = take_apart(read_source(written(tmp_path, keys)), only="vae")
-    assert list(bundle.parts) == ["vae"]
-    assert bundle.left + len(bundle.parts["vae"].report.used) == len(keys)
+    source = read_source(written(tmp_path, keys))
+    for part in PARTS:
+        bundle = take_apart(source, only=part)
+        assert (list(bundle.parts), bundle.problem()) == ([part], "")
+        assert bundle.left + len(bundle.parts[part].report.used) + len(bundle.dropped) == len(keys)
     path = written(tmp_path, networks().vae.state_dict(), "vae.pt")
     with pytest.raises(InputError, match=r"found no text in .*vae\.pt, which holds vae"):
         take_apart(read_source(path), only="text")
@@ -260,6 +262,17 @@ def test_another_model_does_not_go_into_the_same_folder(tmp_path: Path, keys: di
     other = read_source(written(tmp_path, changed, "other.ckpt"))
     with pytest.raises(InputError, match=r"found other weights in .*vae\.safetensors"):
         save_bundle(take_apart(other), other, tmp_path / "out")
+    assert take_apart(source, only="vae").preset == "autoencoder"
+    save_bundle(take_apart(source, only="vae"), source, tmp_path / "out")  # the same, by itself
+    assert read_model(tmp_path / "out").preset == "videocrafter1-i2v-512"
+
+
+def test_equal_weights_under_another_preset_are_another_model(tmp_path: Path) -> None:
+    unet = networks(dataclasses.replace(UNET, in_channels=8)).unet.state_dict()
+    source = read_source(written(tmp_path, unet))
+    save_bundle(take_apart(source, asked="dynamicrafter-512"), source, tmp_path / "out")
+    with pytest.raises(InputError, match=r"found the model dynamicrafter-512 in .*, expected an empty folder for dynam"):
+        save_bundle(take_apart(source, asked="dynamicrafter-1024"), source, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

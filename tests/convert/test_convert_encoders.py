@@ -49,10 +49,10 @@ def test_both_parts_together_are_the_whole_clip() -> None:
     assert {key: value.shape for key, value in clip.state_dict().items()} == {k: v.shape for k, v in state.items()}
 
 
-def test_remains_of_the_other_tower_are_dropped_only_where_it_has_its_own_place() -> None:
+def test_remains_of_the_text_tower_are_dropped_in_the_image_towers_place_alone() -> None:
     keys = ["visual.proj", "ln_final.bias", "attn_mask"]
-    assert tower_dropped(keys, text_is_elsewhere=True).keys() == {"ln_final.bias", "attn_mask"}
-    assert tower_dropped(keys, text_is_elsewhere=False).keys() == {"attn_mask"}
+    assert tower_dropped(keys, "image").keys() == {"ln_final.bias", "attn_mask"}
+    assert tower_dropped(keys, "text").keys() == {"attn_mask"}
 
 
 def test_towers_of_two_joint_spaces_are_refused() -> None:
