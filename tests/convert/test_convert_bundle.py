@@ -271,7 +271,9 @@ def test_equal_weights_under_another_preset_are_another_model(tmp_path: Path) ->
     unet = networks(dataclasses.replace(UNET, in_channels=8)).unet.state_dict()
     source = read_source(written(tmp_path, unet))
     save_bundle(take_apart(source, asked="dynamicrafter-512"), source, tmp_path / "out")
-    with pytest.raises(InputError, match=r"found the model dynamicrafter-512 in .*, expected an empty folder for dynam"):
+    with pytest.raises(
+        InputError, match=r"found the model dynamicrafter-512 in .*, expected an empty folder for dynam"
+    ):
         save_bundle(take_apart(source, asked="dynamicrafter-1024"), source, tmp_path / "out")
 
 
