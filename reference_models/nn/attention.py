@@ -233,7 +233,7 @@ class SpatialTransformer(nn.Module):
         """x (B, F, H, W, C) -> the same shape."""
         tokens = self.proj_in(spatial_norm(self.norm, x).flatten(2, 3))  # (B, F, H·W, C)
         tokens = self.transformer_blocks[0](tokens, keys_values)
-        y: Tensor = x + self.proj_out(tokens).reshape(x.shape)
+        y: Tensor = self.proj_out(tokens).reshape(x.shape).add_(x)
         return y
 
 

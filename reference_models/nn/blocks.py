@@ -60,7 +60,7 @@ class TemporalConv(nn.Module):
         super().__init__()
 
         def stage(*, dropped: bool) -> TemporalStage:  # the number of the convolution depends on the dropout before it
-            layers: list[nn.Module] = [nn.GroupNorm(NORM_GROUPS, channels), nn.SiLU()]
+            layers: list[nn.Module] = [nn.GroupNorm(NORM_GROUPS, channels), nn.SiLU(inplace=True)]
             layers += [nn.Dropout(dropout)] if dropped else []
             return TemporalStage(*layers, nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0)))
 
@@ -69,7 +69,7 @@ class TemporalConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, F, H, W, C) -> the same shape."""
-        y: Tensor = x + self.conv4(self.conv3(self.conv2(self.conv1(x))))
+        y: Tensor = self.conv4(self.conv3(self.conv2(self.conv1(x)))).add_(x)
         return y
 
 
@@ -79,12 +79,14 @@ class ResBlock(nn.Module):
     def __init__(self, in_channels: int, channels: int, embedding_dim: int, dropout: float) -> None:
         super().__init__()
         self.in_layers = SpatialStage(
-            nn.GroupNorm(NORM_GROUPS, in_channels), nn.SiLU(), nn.Conv2d(in_channels, channels, 3, padding=1)
+            nn.GroupNorm(NORM_GROUPS, in_channels),
+            nn.SiLU(inplace=True),
+            nn.Conv2d(in_channels, channels, 3, padding=1),
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_dim, channels))
         self.out_layers = SpatialStage(
             nn.GroupNorm(NORM_GROUPS, channels),
-            nn.SiLU(),
+            nn.SiLU(inplace=True),
             nn.Dropout(dropout),
             nn.Conv2d(channels, channels, 3, padding=1),
         )
@@ -93,10 +95,11 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """x (B, F, H, W, C), embedding (B, E) -> (B, F, H, W, C')."""
-        h = self.in_layers(x) + self.emb_layers(embedding)[:, None, None, None]
+        # add_: what a convolution gives is nobody else's, not even the backward pass's
+        h = self.in_layers(x).add_(self.emb_layers(embedding)[:, None, None, None])
         h = self.out_layers(h)
         skip = self.skip_connection
-        h = h + (per_frame(skip, x) if isinstance(skip, nn.Conv2d) else x)
+        h.add_(per_frame(skip, x) if isinstance(skip, nn.Conv2d) else x)
         y: Tensor = self.temopral_conv(h)
         return y
 
