@@ -12,7 +12,7 @@ help: ## say what can be made
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/installed ## protocol -> samples -> FVD and CLIPSIM -> table, in about 90 seconds, into demo/
+demo: .venv/installed ## protocol -> samples -> eleven metrics -> table, in a few minutes, into demo/
 	$(BIN)/univg-bench demo --dest demo
 
 test: .venv/installed ## every quick test; says which could not run and why

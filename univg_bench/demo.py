@@ -95,7 +95,7 @@ def run_demo(name: str, dest: Path, *, workers: int, console: Console) -> Demo:
                 imported.run.folder,
                 data=data,
                 weights=None,
-                workers=1,
+                workers=workers,
                 device="cpu",
                 cache=None,
                 allow_missing=False,
