@@ -181,6 +181,7 @@ class UNet3D(nn.Module):
         self.out = SpatialStage(
             nn.GroupNorm(NORM_GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, config.out_channels, 3, padding=1)
         )
+        self.num_cross_attentions = len(self.cross_attentions())
         self._zero_last_layers()
 
     def _zero_last_layers(self) -> None:
@@ -297,9 +298,9 @@ class UNet3D(nn.Module):
             raise ValueError(f"found {found}, but this network {wanted}")
 
     def _check_cache(self, cache: ConditionCache, x: Tensor) -> None:
-        if len(cache.layers) != len(self.cross_attentions()):
+        if len(cache.layers) != self.num_cross_attentions:
             raise ValueError(
-                f"the cache has {len(cache.layers)} layers, this network {len(self.cross_attentions())} cross "
+                f"the cache has {len(cache.layers)} layers, this network {self.num_cross_attentions} cross "
                 "attentions; it was made by another network"
             )
         for kv in cache.layers[0]:
