@@ -10,8 +10,8 @@ from pathlib import Path
 from univg_bench.datasets.images import with_images
 from univg_bench.datasets.items import ItemSet, name_some
 from univg_bench.errors import InputError, SampleError
-from univg_bench.features.extract import Counterpart
 from univg_bench.features.plan import ScoredVideo
+from univg_bench.features.reading import Counterpart
 from univg_bench.protocol import DataImages, GivenImages, Protocol, ReferenceFrame
 from univg_bench.protocol_metrics import traits_of
 from univg_bench.samples import Run

@@ -17,8 +17,9 @@ from univg_bench.datasets import Item
 from univg_bench.datasets.items import select_items
 from univg_bench.errors import SampleError
 from univg_bench.features.cache import FeatureCache
-from univg_bench.features.extract import Counterpart, Extractor
+from univg_bench.features.extract import Extractor
 from univg_bench.features.plan import FeaturePlan, ScoredVideo
+from univg_bench.features.reading import Counterpart
 from univg_bench.measures.data import Evidence, Gathered, Number, Rows, Watch
 from univg_bench.measures.gather import gather, index_entry
 from univg_bench.measures.kinds import KINDS

@@ -9,8 +9,9 @@ import pytest
 
 from univg_bench.errors import SampleError
 from univg_bench.features.cache import FeatureCache
-from univg_bench.features.extract import Chunk, Extractor, VideoJob, extract_chunk
+from univg_bench.features.extract import Chunk, Extractor, extract_chunk
 from univg_bench.features.plan import CAPTIONS_PER_CHUNK, VIDEOS_PER_CHUNK, FeaturePlan, ScoredVideo
+from univg_bench.features.reading import VideoJob
 from univg_bench.features.weights import Weights
 from univg_bench.frames import FramePolicy
 from univg_bench.recipes import CLIPSIM_RECIPES, FVD_RECIPES

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from univg_bench.errors import SampleError
-from univg_bench.features.extract import read_image
+from univg_bench.features.reading import read_image
 
 
 def test_an_image_is_one_frame_of_its_pixels(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from univg_bench.errors import SampleError
 from univg_bench.features.cache import FeatureCache, image_key, pair_key, text_key, video_key
-from univg_bench.features.extract import CaptionJob, Chunk, Counterpart, Extractor, ImageJob, VideoJob, Want
+from univg_bench.features.extract import CaptionJob, Chunk, Extractor
+from univg_bench.features.reading import Counterpart, ImageJob, VideoJob, Want
 from univg_bench.frames import FramePolicy, exact_rate
 from univg_bench.recipes_frames import MotionRecipe
 
