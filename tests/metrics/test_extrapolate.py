@@ -91,6 +91,17 @@ def test_same_seed_same_number_and_the_halves_never_change_silently() -> None:
     assert halves == [[3, 5, 4], [0, 2, 1], [4, 0, 2], [5, 3, 1]]
 
 
+@pytest.mark.parametrize("kind", ["equal", "in another order", "constant"])
+def test_equal_sets_have_zero_without_a_curvature(kind: str) -> None:
+    x = np.ones((128, DIM)) if kind == "constant" else draw(128, 0)
+    order = np.random.Generator(np.random.PCG64(1)).permutation(128) if kind == "in another order" else np.arange(128)
+    clusters = names(128)
+    found = compute(x, x[order], clusters=clusters, reference_clusters=[clusters[i] for i in order])
+    assert found.value == pytest.approx(0, abs=1e-9)
+    assert found.standard_error == pytest.approx(0, abs=1e-9)
+    assert found.curvature is None
+
+
 def test_a_dimension_that_never_varies_does_no_harm() -> None:
     x, y = draw(64, 0, shift=0.3), draw(64, 1)
     flat = [np.concatenate([z, np.full((64, 1), 2.0)], axis=1) for z in (x, y)]

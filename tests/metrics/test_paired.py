@@ -119,6 +119,9 @@ def test_few_clusters_say_what_p_can_be_at_best() -> None:
     test = paired_permutation(SumDifference(np.array([1.0, 2.0, 4.0, 8.0])), permutations=199, seed=0)
     assert test.least_p == 2 / 16
     assert test.p_value == pytest.approx(2 / 16, abs=0.08)
+    # twice in 2^5 exchanges: drawing must not make it seldomer
+    found = [paired_permutation(SumDifference(np.ones(5)), permutations=99, seed=seed).p_value for seed in range(30)]
+    assert min(found) == 2 / 32
 
 
 def test_p_is_never_zero_and_too_few_permutations_are_refused() -> None:

@@ -28,8 +28,8 @@ class Extrapolated:
 
     value: may be negative when the sets are of one distribution. standard_error: infinitesimal jackknife over clusters.
     half: mean FVD of the half sets. curvature: mean FVD of quarter sets minus what the line through whole and halves
-    says, over the FVD of all; a law other than 1/N shows here. None for a difference, and where a quarter has fewer
-    clusters than dimensions.
+    says, over the FVD of all; a law other than 1/N shows here. None for a difference, where a quarter has fewer
+    clusters than dimensions, and where the FVD of all is nothing but rounding.
     """
 
     value: float | None
@@ -70,7 +70,9 @@ def fvd_at_infinity(
         return _nothing(reason)
     line = _line(x, y, own, other, count, ddof=ddof, seed=seed, halvings=halvings)
     curvature = None
-    if min(len(np.unique(own)), len(np.unique(other))) >= 4 * x.shape[1]:
+    # a set against itself has an FVD of 0, and nothing is a share of that
+    differ = line.whole > 1e-9 * float(x.var(axis=0).sum() + y.var(axis=0).sum())
+    if differ and min(len(np.unique(own)), len(np.unique(other))) >= 4 * x.shape[1]:
         quarters = []
         for quarter in _parts(count, 4, 1, seed):
             part_x, part_y = x[np.isin(own, quarter)], y[np.isin(other, quarter)]

@@ -13,6 +13,10 @@ from univg_bench.statistics import GaussianStats
 
 Floats = NDArray[np.float64]
 
+# Of the trace part, as a share of both traces. Sets against themselves, 2 to 3,000 videos of up to 2,048 dimensions,
+# had at most 5e-15 (tests/metrics/test_frechet.py).
+ROUNDING = 64 * np.finfo(np.float64).eps
+
 
 @dataclass(frozen=True)
 class FrechetParts:
@@ -41,7 +45,8 @@ def frechet_parts(a: GaussianStats, b: GaussianStats) -> FrechetParts:
     fewer videos than dimensions give, need no care here: a factor just has fewer columns. A matrix square root of the
     product loses half the digits in that case, and scipy's has changed its signature and its results over the years.
 
-    The trace part is at least 0 in exact arithmetic; rounding below that (1e-13 of the traces) is cut.
+    The trace part is at least 0 in exact arithmetic; what is below its rounding, either way, is 0. So a set is at
+    distance 0 from itself whatever the scale of its features.
 
     Raises InputError when the dimensions or the ddof of the two differ.
     Source: Dowson & Landau 1982; for video, Unterthiner et al. 2018, eq. 2.
@@ -52,8 +57,9 @@ def frechet_parts(a: GaussianStats, b: GaussianStats) -> FrechetParts:
         raise InputError(f"found covariances with ddof {a.ddof} and {b.ddof}, expected one convention for both sets")
     apart = a.mu - b.mu
     overlap = factor(a.sigma).T @ factor(b.sigma)
-    trace = float(np.trace(a.sigma) + np.trace(b.sigma) - 2.0 * svdvals(overlap, check_finite=False).sum())
-    return FrechetParts(mean=float(apart @ apart), trace=max(trace, 0.0))
+    spread = float(np.trace(a.sigma) + np.trace(b.sigma))
+    trace = spread - 2.0 * float(svdvals(overlap, check_finite=False).sum())
+    return FrechetParts(mean=float(apart @ apart), trace=trace if trace > ROUNDING * spread else 0.0)
 
 
 def factor(sigma: Floats) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, svd
 
+from univg_bench.metrics.frechet import ROUNDING
 from univg_bench.statistics import GaussianStats, moments_of
 
 Floats = NDArray[np.float64]
@@ -34,7 +35,8 @@ def fvd_slopes(
     (root, back), (real_root, real_back) = _factors(a), _factors(b)
     u, s, vt = svd(root.T @ real_root, full_matrices=False, check_finite=False)
     apart = a.mu - b.mu
-    trace = float(np.trace(a.sigma) + np.trace(b.sigma) - 2 * s.sum())
+    spread = float(np.trace(a.sigma) + np.trace(b.sigma))
+    trace = spread - 2 * float(s.sum())
     slopes = np.zeros(num_clusters)
     for rows, own, mu, turn, direction in (
         (x, codes, a.mu, back @ u, apart),
@@ -44,7 +46,7 @@ def fvd_slopes(
         outer = ((centred**2).sum(axis=1) - ((centred @ turn) ** 2) @ s) / (len(rows) - ddof)
         by_row = 2 * (centred @ direction) / len(rows) + outer - outer.sum() / (len(rows) - ddof)
         slopes += np.bincount(own, weights=by_row, minlength=num_clusters)
-    return float(apart @ apart) + max(trace, 0.0), slopes
+    return float(apart @ apart) + (trace if trace > ROUNDING * spread else 0.0), slopes
 
 
 def jackknife_error(slopes: Floats) -> float:

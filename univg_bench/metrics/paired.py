@@ -64,7 +64,8 @@ def paired_permutation(
     """Return the two-sided p value of `difference` under random exchanges of A and B.
 
     The p value is (1 + number of exchanges with a difference at least as large) / (1 + permutations), so it is never 0
-    and is valid at any number of permutations. watch: wraps the loop, to show progress.
+    and is valid at any number of permutations; with few clusters, drawing at random may come out below what all 2^C
+    exchanges would give at best, and that is raised to it. watch: wraps the loop, to show progress.
 
     Raises InputError for fewer than 19 permutations, with which no p value can be below .05.
     Source: Phipson & Smyth 2010, "Permutation P-values Should Never Be Zero", eq. 2.
@@ -79,7 +80,7 @@ def paired_permutation(
     least = max(1 / (1 + permutations), 2.0 ** (1 - count) if count < 60 else 0.0)
     return PairedTest(
         difference=observed if limit > 0 else 0.0,
-        p_value=(1 + at_least) / (1 + permutations), least_p=least, permutations=permutations,
+        p_value=max(least, (1 + at_least) / (1 + permutations)), least_p=least, permutations=permutations,
         num_clusters=count, seed=seed,
     )  # fmt: skip
 
