@@ -116,7 +116,8 @@ class ReferenceModel:
     def _shape(self, pipeline: Pipeline, request: Request) -> Shape:
         preset, first = pipeline.stages[-1].networks.preset, pipeline.stages[0]
         fps = FPS if request.fps is None else float(request.fps)
-        hears = all(
+        # F_SR alone keeps the times of the video that it is given
+        hears = isinstance(first, SuperResolutionStage) or all(
             stage.networks.unet.config.fps_embedding and stage.settings.fps_embedding is None
             for stage in pipeline.stages
         )
