@@ -119,7 +119,7 @@ def _rounded(state: dict[str, Tensor]) -> None:
             _one_bit,
             "holds 229 of the 230 tensors of DeepMind's rgb_scratch: it was trained further, rounded or damaged",
         ),
-        (_scaled, "holds 230 of the 230 tensors .*, and 1 batch norms with a scale, which that has not"),
+        (_scaled, "holds 230 of the 230 tensors .*, and 1 batch norms with a scale that is not one, or none"),
         (_rounded, "holds an I3D none of whose tensors is DeepMind's"),
     ],
 )

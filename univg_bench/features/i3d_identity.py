@@ -27,8 +27,8 @@ LARGEST_FILE = 256 << 20  # an I3D has 50 MB in float32, 103 MB with the optimis
 class Identity:
     """What the tensors of an I3D say. checkpoint: the known one that shares most of them, None if none shares any.
 
-    matching: how many of its `total` tensors are here to the bit. scaled: batch norms whose scale is not one, which
-    none of DeepMind's has.
+    matching: how many of its `total` tensors are here to the bit. scaled: batch norms whose scale is another than one,
+    or missing; none of DeepMind's is.
     """
 
     checkpoint: str | None
@@ -49,7 +49,7 @@ class Identity:
             return f"holds the tensors of DeepMind's {self.checkpoint}: all {self.total} checksums agree"
         return (
             f"holds {self.matching} of the {self.total} tensors of DeepMind's {self.checkpoint}"
-            + (f", and {self.scaled} batch norms with a scale, which that has not" if self.scaled else "")
+            + (f", and {self.scaled} batch norms with a scale that is not one, or none" if self.scaled else "")
             + ": it was trained further, rounded or damaged"
         )
 
@@ -61,7 +61,8 @@ def identify(state: Mapping[str, Tensor]) -> Identity:
         for key in keys()
         if key in state and (name := tensorflow_name(key))
     }
-    scaled = sum(bool((value != 1).any()) for key, value in state.items() if key.endswith(".bn.weight"))
+    scales = [key for key in keys() if key.endswith(".bn.weight")]
+    scaled = sum(key not in state or bool((state[key] != 1).any()) for key in scales)
     counts = {
         known.name: sum(found.get(name) == entry.crc for name, entry in known.tensors.items())
         for known in checkpoints()

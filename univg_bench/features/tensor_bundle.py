@@ -10,6 +10,7 @@ core/protobuf/tensor_bundle.proto and core/framework/types.proto.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from univg_bench.features.crc32c import crc32c, masked
 _MAGIC = 0xDB4775248B80FB57  # the last eight bytes of every table
 _FOOTER = 48
 _TRAILER = 5  # behind every block: how it is compressed, and a checksum
+_MOST_AXES = 8  # those of networks have up to 5
 _LARGEST_BLOCK = 1 << 26  # of an index: those of networks have some 10 kB
 
 # tensorflow DataType -> NumPy's
@@ -74,6 +76,8 @@ def read_tensors(data: Path, entries: Mapping[str, Entry]) -> dict[str, NDArray[
     end = max((entry.offset + entry.size for entry in entries.values()), default=0)
     if len(content) < end:
         raise InputError(f"{data} is cut short: found {len(content)} bytes, its index names {end}")
+    if sum(entry.size for entry in entries.values()) > len(content):
+        raise InputError(f"{data} does not belong to its index, which lets tensors overlap")
     tensors: dict[str, NDArray[np.generic]] = {}
     for name, entry in entries.items():
         piece = content[entry.offset : entry.offset + entry.size]
@@ -243,9 +247,9 @@ def _entry(name: str, value: bytes) -> Entry:
     if numbers[1] not in _DTYPES:
         raise _DamagedError(f"the tensor {name} is of TensorFlow's type {numbers[1]}, expected numbers")
     dtype = _DTYPES[numbers[1]]
-    count = 1
-    for size in shape:
-        count *= size
+    count = math.prod(shape)
+    if len(shape) > _MOST_AXES or any(size > numbers[5] for size in shape):
+        raise _DamagedError(f"the tensor {name} has {len(shape)} axes of up to {max(shape)} numbers")
     if count * np.dtype(dtype).itemsize != numbers[5] or numbers[3] != 0:
         raise _DamagedError(f"the tensor {name} of shape {shape} has {numbers[5]} bytes in data file {numbers[3]}")
     return Entry(dtype, shape, numbers[4], numbers[5], crc)

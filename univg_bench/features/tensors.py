@@ -6,7 +6,6 @@ And how a network computes with them: in float32 that is not quietly less.
 from __future__ import annotations
 
 import contextlib
-import pickle
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -25,26 +24,42 @@ def read_tensors(weights: Weights) -> dict[str, Tensor]:
 
     Raises InputError if the file holds anything else than tensors, or cannot be read.
     """
-    if weights.layout == "torchscript":
-        return torchscript.read_tensors(weights.path)
     if weights.layout == "tensorflow":
         return {name: torch.from_numpy(value) for name, value in read_checkpoint(weights.path).items()}
     try:
-        if weights.layout == "safetensors":
-            from safetensors.torch import load_file
-
-            loaded: object = load_file(weights.path)
-        else:
-            loaded = torch.load(weights.path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
-        raise InputError(f"cannot read the weights {weights.path}: {str(error).splitlines()[0]}") from error
-    except Exception as error:  # safetensors' own error derives from Exception directly
-        raise InputError(f"cannot read the weights {weights.path}: {error}") from error
+        loaded = _load(weights)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file meets readers with whatever they trip over, often without a word
+        said = "" if isinstance(error, (LookupError, EOFError)) else str(error).partition("\n")[0]
+        said = said or f"it is cut short or damaged ({type(error).__name__})"
+        raise InputError(f"cannot read the weights {weights.path}: {said}") from error
     if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
         loaded = loaded["state_dict"]
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise InputError(f"found {type(loaded).__name__} in {weights.path}, expected tensors by key (a state dict)")
+    strange = [str(key) for key, value in loaded.items() if not _is_plain(value)]
+    if strange:
+        found = "; ".join(_first("tensors that no weights have", strange))
+        raise InputError(f"found {found} in {weights.path}, expected dense real arrays, each number of them stored")
     return {str(key).removeprefix("module."): value for key, value in loaded.items()}
+
+
+def _load(weights: Weights) -> object:
+    if weights.layout == "torchscript":
+        return torchscript.read_tensors(weights.path)
+    if weights.layout == "safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(weights.path)
+    return torch.load(weights.path, map_location="cpu", weights_only=True)
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether a tensor is dense, real, and no larger than what is stored: a view may repeat four bytes for ever."""
+    if value.layout != torch.strided or value.device.type != "cpu" or value.is_complex() or value.is_quantized:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
 
 
 def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, source: str) -> None:

@@ -9,8 +9,11 @@ Source: PyTorch, torch/csrc/jit/docs/serialization.md.
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -35,6 +38,10 @@ _STORAGES: dict[str, torch.dtype] = {
     "BoolStorage": torch.bool,
 }
 
+_MOST_UNPACKED = 10  # times its own size: tensors lie in an archive as they are, the program alone is compressed
+_ALWAYS_UNPACKED = 1 << 26  # bytes that harm nobody, whatever the size of the archive
+_MOST_MODULES = 10_000  # CLIP has hundreds; modules that stand in two places, one within the other, make endless trees
+
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Return every tensor of the archive's module tree under its dotted name, in its own dtype, on the CPU.
@@ -49,14 +56,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             root = PurePosixPath(member).parent
             if f"{root}/byteorder" in archive.namelist() and archive.read(f"{root}/byteorder") != b"little":
                 raise InputError(f"{path} was written on a big-endian machine, which this reader does not know")
-            with archive.open(member) as stream:
-                module = _Unpickler(stream, lambda key: archive.read(f"{root}/data/{key}")).load()
-        return dict(_walk(module, ""))
+            _refuse_bombs(archive, path.stat().st_size)
+            content = archive.read(member)
+            _refuse_memo(content)
+            module = _Unpickler(io.BytesIO(content), lambda key: archive.read(f"{root}/data/{key}")).load()
+        return dict(_walk(module))
     except (
         zipfile.BadZipFile, pickle.UnpicklingError, KeyError, EOFError, ValueError, TypeError, AttributeError,
-        IndexError, RuntimeError,
+        IndexError, RuntimeError, zlib.error, MemoryError, OverflowError,
     ) as error:  # fmt: skip
-        raise InputError(f"cannot read the TorchScript archive {path}: {error}") from error
+        said = str(error).partition("\n")[0] or f"it is damaged ({type(error).__name__})"
+        raise InputError(f"cannot read the TorchScript archive {path}: {said}") from error
 
 
 def _only(archive: zipfile.ZipFile, name: str) -> str:
@@ -64,6 +74,20 @@ def _only(archive: zipfile.ZipFile, name: str) -> str:
     if len(members) != 1:
         raise InputError(f"found {len(members)} members {name} in {archive.filename}, expected one")
     return members[0]
+
+
+def _refuse_bombs(archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse archives that would unpack to much more than they are; weights do not compress, and are stored plainly."""
+    unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > max(_MOST_UNPACKED * size, _ALWAYS_UNPACKED):
+        raise InputError(f"{archive.filename} of {size} bytes would unpack to {unpacked}: no weights do, refused")
+
+
+def _refuse_memo(content: bytes) -> None:
+    """Refuse a pickle that numbers its objects higher than it has bytes: Python makes room for all of them first."""
+    for opcode, argument, _ in pickletools.genops(content):
+        if opcode.name == "LONG_BINPUT" and isinstance(argument, int) and argument > len(content):
+            raise pickle.UnpicklingError(f"it numbers an object {argument}, with {len(content)} bytes for all of them")
 
 
 class _Module:
@@ -84,6 +108,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, stream: Any, storage: Callable[[str], bytes]) -> None:
         super().__init__(stream)
         self._storage = storage
+        self._known: dict[tuple[str, torch.dtype], Tensor] = {}  # views of one storage share it
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what a global of the stream stands for; nothing is imported."""
@@ -106,10 +131,14 @@ class _Unpickler(pickle.Unpickler):
         kind, dtype, key, _device, length = pid
         if kind != "storage" or not isinstance(dtype, torch.dtype) or not str(key).isalnum():
             raise pickle.UnpicklingError(f"found the reference {pid!r}, expected a storage")
+        if (str(key), dtype) in self._known:
+            return self._known[str(key), dtype]
         content = bytearray(self._storage(str(key)))  # frombuffer wants memory that may be written
         if len(content) != length * dtype.itemsize:
             raise pickle.UnpicklingError(f"found {len(content)} bytes in storage {key}, expected {length} of {dtype}")
-        return torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
+        flat = torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
+        self._known[str(key), dtype] = flat
+        return flat
 
 
 def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_unused: object) -> Tensor:
@@ -121,11 +150,19 @@ def _untagged(value: object, _type_name: str) -> object:
     return value
 
 
-def _walk(module: object, prefix: str) -> Iterator[tuple[str, Tensor]]:
-    if not isinstance(module, _Module):
-        raise pickle.UnpicklingError(f"found {type(module).__name__}, expected a module")
-    for name, value in module.attributes.items():
+def _walk(root: object) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of a module tree under their dotted names, in the order in which they stand."""
+    if not isinstance(root, _Module):
+        raise pickle.UnpicklingError(f"found {type(root).__name__}, expected a module")
+    modules = 0
+    ahead: list[tuple[str, object]] = [("", root)]
+    while ahead:
+        name, value = ahead.pop()
         if isinstance(value, Tensor):
-            yield prefix + name, value
+            yield name, value
         elif isinstance(value, _Module):
-            yield from _walk(value, f"{prefix}{name}.")
+            modules += 1
+            if modules > _MOST_MODULES:
+                raise pickle.UnpicklingError(f"its tree has more than {_MOST_MODULES} modules")
+            children = getattr(value, "attributes", {}).items()  # a module without state has none
+            ahead += reversed([(f"{name}.{key}" if name else str(key), child) for key, child in children])

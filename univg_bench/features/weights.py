@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ Container = Literal["safetensors", "torch", "torchscript", "tensorflow"]
 
 ENVIRONMENT = "UNIVG_WEIGHTS"
 DEFAULT_FOLDER = Path("~/.cache/univg-bench/weights")
+_LFS = b"version https://git-lfs"
+_PAGES = (b"<!doctype", b"<html", b"<?xml")
 SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".data-00000-of-00001")
 
 
@@ -115,7 +118,9 @@ def scan(folders: list[Path]) -> Iterator[FoundFile]:
     seen: set[Path] = set()
     for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
-            if not path.is_file() or path.resolve() in seen or not (path.name.endswith(SUFFIXES) or path == folder):
+            # a hidden file is what an interrupted import or a copying system left behind
+            wanted = path == folder or (path.name.endswith(SUFFIXES) and not path.name.startswith("."))
+            if not wanted or not path.is_file() or path.resolve() in seen:
                 continue
             seen.add(path.resolve())
             yield look_at(path)
@@ -164,12 +169,15 @@ def container(path: Path) -> Container:
 
     with path.open("rb") as file:
         head = file.read(64)
-    if re.search(r"\.data-\d{5}-of-\d{5}$", path.name) and not head.startswith(b"version https://git-lfs"):
+    if re.search(r"\.data-\d{5}-of-\d{5}$", path.name) and not _is_something_else(head):
         return "tensorflow"
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            # torch.save writes data.pkl alone; only TorchScript has constants beside it
-            return "torchscript" if any(n.endswith("/constants.pkl") for n in archive.namelist()) else "torch"
+        try:
+            with zipfile.ZipFile(path) as archive:
+                # torch.save writes data.pkl alone; only TorchScript has constants beside it
+                return "torchscript" if any(n.endswith("/constants.pkl") for n in archive.namelist()) else "torch"
+        except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, struct.error) as error:
+            raise InputError(f"{path} is a damaged archive, no whole weights file: get it again ({error})") from error
     if path.stat().st_size in {known.size for known in checkpoints()}:
         return "tensorflow"
     if head[8:9] == b"{":  # eight bytes of header length, then JSON
@@ -179,12 +187,17 @@ def container(path: Path) -> Container:
     raise InputError(f"{path} {_no_weights(path, head)}")
 
 
+def _is_something_else(head: bytes) -> bool:
+    """Whether a file that begins like this is what people get in the place of a download."""
+    return not head or head.startswith(_LFS) or head.lstrip().lower().startswith(_PAGES)
+
+
 def _no_weights(path: Path, head: bytes) -> str:
     if not head:
         return "is empty, no weights file: get it again"
-    if head.startswith(b"version https://git-lfs"):
+    if head.startswith(_LFS):
         return "is a pointer of git-LFS, no weights file: run `git lfs pull` in its repository"
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    if head.lstrip().lower().startswith(_PAGES):
         return "is a web page, no weights file: open it in a browser to see what the site wants, and get the file again"
     if head.startswith(b"PK\x03\x04"):
         return "is an archive without its end, no whole weights file: get it again"
