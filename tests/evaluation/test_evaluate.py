@@ -183,7 +183,9 @@ def test_missing_weights_say_how_to_get_them_before_any_work(study: Study, tmp_p
     (tmp_path / "empty").mkdir()
     code = run(["evaluate", path, "--data", str(study.data), "--weights", str(tmp_path / "empty")])
     assert code == 2
-    assert "get i3d_pretrained_400.pt from" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "found no weights 'i3d-kinetics400' among 0 weights files" in said
+    assert "univg-bench weights import" in said
     assert not (tmp_path / ".features").exists()
 
 
@@ -310,6 +312,8 @@ def test_items_of_one_cluster_have_values_but_no_interval(study: Study, tmp_path
     assert study._replace(protocol=protocol, data=data).import_into(tmp_path, videos=data / "real") == 0
     assert run(["-q", "evaluate", str(tmp_path / "one@1" / "model"), "--workers", "1"]) == 0
     for metric in load_record(tmp_path / "one@1" / "model").metrics:
+        if metric.kind == "kvd":
+            continue  # it takes the videos for independent then, and says so
         assert metric.interval is None
         reason = "no interval" if metric.kind == "manifold" else "all videos are of one cluster"
         assert any(reason in warning for warning in metric.warnings), metric.id

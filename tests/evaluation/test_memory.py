@@ -18,6 +18,18 @@ title: Larger videos, for tests
 data: {source: folder, prompts: prompts.csv, references: "real/{item_id}.mp4", expect: {items: COUNT}}
 generation: {num_frames: 24, fps: 8, height: 240, width: 320, fixed: []}
 intervals: {replicates: 5}
+metrics:
+  - id: fvd
+    kind: fvd
+    recipe: tiny
+    weights: tiny-i3d
+    frames: {sampling: random_sorted, frames: 16}
+    reference_frames: {sampling: random_sorted, frames: 16}
+  - {id: clipsim, kind: clipsim, recipe: tiny, weights: tiny-clip, frames: {sampling: all}}
+  - {id: motion, kind: motion, recipe: motion, frames: {sampling: first, frames: 4}}
+  - {id: psnr, kind: fidelity, quantity: psnr, recipe: fidelity, frames: {sampling: uniform, frames: 4}}
+table: [{label: FVD (tiny), metric: fvd, direction: lower, digits: 1}]
+wide: []
 """
 
 
