@@ -18,8 +18,7 @@ from torch import Tensor
 from reference_models.stages.guided import branches, guided, tokens
 from reference_models.stages.networks import Conditions, Networks, Shape, check_shape, check_stage
 from reference_models.stages.pixels import fitted
-from reference_models.stages.process import process_of
-from reference_models.stages.sampling import Watch, denoised, described, encoded, start_noise
+from reference_models.stages.sampling import Watch, check_settings, denoised, described, encoded, start_noise
 from reference_models.stages.settings import UNIVG_F_A, Execution, Sampling
 
 
@@ -33,7 +32,7 @@ class AnimationStage:
 
     def __post_init__(self) -> None:
         check_stage(self.networks, "animation")
-        check_biased(self.networks, self.settings)
+        check_settings(self.networks, self.settings)
 
     def check(self, conditions: Conditions, shape: Shape) -> None:
         """Raise ValueError unless there is an image and no video, and the shape can be made."""
@@ -74,12 +73,3 @@ class AnimationStage:
     def describe(self, conditions: Conditions, shape: Shape) -> dict[str, Any]:
         """Return everything that decides the pixels beside conditions and seed, as plain data."""
         return described(self.networks, self.settings, self.execution, conditions, shape)
-
-
-def check_biased(networks: Networks, settings: Sampling) -> None:
-    """Raise ValueError for a start with Biased Gaussian Noise on a process that cannot have it."""
-    if settings.start == "biased" and not process_of(networks.preset).schedule.is_variance_preserving:
-        raise ValueError(
-            f"found a biased start for {networks.preset.name}, whose signal is scaled to"
-            f" {networks.preset.signal_scale}, expected 'noise' or 'noised': its weights know no Biased Gaussian Noise"
-        )

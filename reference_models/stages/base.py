@@ -14,7 +14,7 @@ from torch import Tensor
 
 from reference_models.stages.guided import branches, guided, tokens
 from reference_models.stages.networks import Conditions, Networks, Shape, check_shape, check_stage
-from reference_models.stages.sampling import Watch, denoised, described, start_noise
+from reference_models.stages.sampling import Watch, check_settings, denoised, described, start_noise
 from reference_models.stages.settings import UNIVG_F_B, Execution, Sampling
 
 
@@ -32,6 +32,7 @@ class BaseStage:
             raise ValueError(
                 f"found a start from {self.settings.start}, expected 'noise': F_B has no condition of the video's size"
             )
+        check_settings(self.networks, self.settings)
 
     def check(self, conditions: Conditions, shape: Shape) -> None:
         """Raise ValueError unless there is a prompt or an image, the network takes them, and the shape can be made."""

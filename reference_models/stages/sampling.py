@@ -59,6 +59,21 @@ def encoded(networks: Networks, pixels: Tensor, execution: Execution) -> Tensor:
     return networks.vae.encode(pixels, chunk=execution.vae_chunk).float()
 
 
+def check_settings(networks: Networks, settings: Sampling) -> None:
+    """Raise ValueError for timesteps outside the table, and for BGN on a process that cannot have it."""
+    process = process_of(networks.preset)
+    if settings.start == "biased" and not process.schedule.is_variance_preserving:
+        raise ValueError(
+            f"found a biased start for {networks.preset.name}, whose signal is scaled to"
+            f" {networks.preset.signal_scale}, expected 'noise' or 'noised': its weights know no Biased Gaussian Noise"
+        )
+    points = timesteps(settings, process.schedule, emits=process.emits)
+    solvers.checked_points(process.schedule, points, settings.end)
+    if settings.start == "biased":
+        assert settings.t_m is not None, "checked when the settings were made"
+        BiasedNoise(process.schedule, settings.t_m, points[0])
+
+
 def denoised(
     networks: Networks,
     network: Network,

@@ -16,11 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference_models.stages.animation import check_biased
 from reference_models.stages.guided import branches, guided, tokens
 from reference_models.stages.networks import Conditions, Networks, Shape, check_shape, check_stage
 from reference_models.stages.pixels import enlarged
-from reference_models.stages.sampling import Watch, denoised, described, encoded, start_noise
+from reference_models.stages.sampling import Watch, check_settings, denoised, described, encoded, start_noise
 from reference_models.stages.settings import UNIVG_F_SR, Execution, Sampling
 
 
@@ -34,7 +33,7 @@ class SuperResolutionStage:
 
     def __post_init__(self) -> None:
         check_stage(self.networks, "super_resolution")
-        check_biased(self.networks, self.settings)
+        check_settings(self.networks, self.settings)
 
     def check(self, conditions: Conditions, shape: Shape) -> None:
         """Raise ValueError unless there is a video of the shape's length, no larger than it, and no image."""

@@ -122,9 +122,7 @@ def test_the_network_is_called_once_per_step_and_branch(
 
 def test_steps_and_timesteps_are_the_papers() -> None:
     process = {kind: process_of(networks(name).preset) for kind, name in PRESET.items()}
-    points = {
-        kind: timesteps(stage(PRESET[kind]).settings, p.schedule, emits=p.emits) for kind, p in process.items()
-    }
+    points = {kind: timesteps(stage(PRESET[kind]).settings, p.schedule, emits=p.emits) for kind, p in process.items()}
     assert points["super_resolution"] == [700, 600, 500, 400, 300, 200, 100]
     assert (len(points["base"]), len(points["animation"]), points["animation"][0]) == (50, 50, 990)
     # eps says nothing at 999, where alpha is 0: one point more, and the first left out
