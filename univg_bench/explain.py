@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from univg_bench.compared import Compared
 from univg_bench.console import Console
 from univg_bench.engine.local import run_chunks
 from univg_bench.errors import InputError
+from univg_bench.explain_sets import VideoSets
 from univg_bench.features.cache import FeatureCache
 from univg_bench.features.extract import Extractor, extract_chunk
 from univg_bench.features.plan import FeaturePlan
@@ -62,7 +62,7 @@ class Line:
 class Explanation:
     """A line per recipe, the baseline first. computed, reused: features made now, and found in the cache."""
 
-    compared: Compared
+    compared: VideoSets
     lines: tuple[Line, ...]
     warnings: tuple[str, ...]
     computed: int
@@ -108,7 +108,7 @@ def settings(recipe: FvdRecipe) -> dict[str, tuple[object, ...]]:
 
 
 def explain(
-    compared: Compared, recipes: Sequence[FvdRecipe], *, cache: Path, workers: int, device: str, console: Console
+    compared: VideoSets, recipes: Sequence[FvdRecipe], *, cache: Path, workers: int, device: str, console: Console
 ) -> Explanation:
     """Return the FVD of `compared` under each of `recipes`, whose first is its own.
 
@@ -182,13 +182,13 @@ def record(explanation: Explanation) -> dict[str, Any]:
 class _Sets:
     """The features of both sets under all that is asked, by keys in the cache; moments are taken when needed."""
 
-    compared: Compared
+    compared: VideoSets
     cache: FeatureCache
     keys: dict[FvdRecipe, tuple[list[str], list[str]]]
     moments: dict[FvdRecipe, tuple[list[Moments], Moments]]
 
     @classmethod
-    def planned(cls, compared: Compared, recipes: Sequence[FvdRecipe], plan: FeaturePlan, device: str) -> _Sets:
+    def planned(cls, compared: VideoSets, recipes: Sequence[FvdRecipe], plan: FeaturePlan, device: str) -> _Sets:
         """Enter into `plan` what `recipes` need; those that see alike share features."""
         # Features are kept under the number's own recipe, as an evaluation keeps them, else under the first published
         # one that sees alike: so another choice of recipes finds them again.

@@ -11,7 +11,7 @@ from univg_bench.commands.options import data_option, weights_option, workers_op
 from univg_bench.console import Console
 
 if TYPE_CHECKING:
-    from univg_bench.compared import Compared
+    from univg_bench.explain_sets import VideoSets
 
 # `loop` and `drop` decide about short videos; fps_matched is left to protocols, which say why they need it
 _SAMPLINGS = ("first", "centre", "uniform", "random_consecutive", "random_sorted", "all")
@@ -77,11 +77,11 @@ def explain(
 def _compared(
     console: Console, folders: tuple[Path, ...], names: list[str], weights: Path | None, workers: int, device: str,
     cache: Path | None, options: dict[str, Any],
-) -> tuple[Compared, Path]:  # fmt: skip
+) -> tuple[VideoSets, Path]:  # fmt: skip
     """Return what is compared, and the folder of features."""
-    from univg_bench.compared import compared_of_folders, compared_of_run
     from univg_bench.errors import InputError
     from univg_bench.explain import recipes_of
+    from univg_bench.explain_sets import sets_of_folders, sets_of_run
     from univg_bench.features.weights import find_weights
     from univg_bench.frames import FramePolicy, Sampling
     from univg_bench.recipes import FVD_RECIPES
@@ -90,7 +90,7 @@ def _compared(
     if len(folders) == 1:
         _refuse(given & set(_OF_FOLDERS), "go with two folders; the frames and weights of a run are its protocol's")
         (path,) = folders
-        compared = compared_of_run(
+        compared = sets_of_run(
             path, metric_id=options["metric"], data=options["data"], weights=weights, workers=workers, device=device,
             allow_missing=options["allow_missing"], console=console,
         )  # fmt: skip
@@ -106,7 +106,7 @@ def _compared(
     frames = options["frames"] if sampling == "all" else options["frames"] or 16
     policy = FramePolicy(sampling=sampling, frames=frames, seed=options["seed"] or 0, short=options["short"] or "error")
     home = cache or _HOME.expanduser()
-    compared = compared_of_folders(
+    compared = sets_of_folders(
         *folders, policy=policy, recipe=recipe, weights=find_weights(name, weights), home=home / "videos",
         workers=workers, console=console,
     )  # fmt: skip

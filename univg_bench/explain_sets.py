@@ -29,7 +29,7 @@ from univg_bench.scored import scored_sets
 
 
 @dataclass(frozen=True)
-class Compared:
+class VideoSets:
     """Generated and real videos, the frames taken of them, and the recipe and weights of the number as it stands.
 
     what: in words. repeats: the number is the mean over disjoint runs of the generated videos. dropped: videos that the
@@ -48,7 +48,7 @@ class Compared:
     notes: tuple[str, ...] = ()
 
 
-def compared_of_run(
+def sets_of_run(
     path: Path,
     *,
     metric_id: str | None,
@@ -58,7 +58,7 @@ def compared_of_run(
     device: str,
     allow_missing: bool,
     console: Console,
-) -> Compared:
+) -> VideoSets:
     """Return what an FVD of the run in the folder `path` compares.
 
     metric_id: which one, where the protocol has several. data: the folder of the protocol's data; None: where it lay
@@ -79,7 +79,7 @@ def compared_of_run(
     planned = plan_metric(
         metric, Extractor(recipe, found, device), sets.samples, sets.items.items, sets.references, plan
     )
-    return Compared(
+    return VideoSets(
         what=f"{metric.id} of {run.facts.model} under {protocol.name}",
         recipe=recipe,
         weights=found,
@@ -93,7 +93,7 @@ def compared_of_run(
     )
 
 
-def compared_of_folders(
+def sets_of_folders(
     samples: Path,
     references: Path,
     *,
@@ -103,7 +103,7 @@ def compared_of_folders(
     home: Path,
     workers: int,
     console: Console,
-) -> Compared:
+) -> VideoSets:
     """Return the comparison of all videos below the folder `samples` with all below `references`.
 
     policy: the frames taken, of both. home: the folder in which is kept what is known of the videos; nothing is written
@@ -133,7 +133,7 @@ def compared_of_folders(
         short = {row.name for row in rows if policy.short == "drop" and policy.is_short(row.frames, row.duration)}
         dropped += sorted(short)
         sets[folder] = tuple(_scored(row, folder.absolute()) for row in rows if row.name not in short)
-    return Compared(
+    return VideoSets(
         what=f"{samples} against {references}",
         recipe=recipe,
         weights=weights,
