@@ -51,7 +51,7 @@ class Compared:
     with its interval, where there are videos enough. test: None with `untested` saying why. p_adjusted: after Holm over
     the metrics tested. better: the side, where a difference is shown and one direction is better. changed: items whose
     own values changed most, B's largest losses first and its largest gains last (without a better direction: falls
-    first, rises last).
+    first, rises last); `num_losses` of them are losses.
     """
 
     id: str
@@ -72,6 +72,7 @@ class Compared:
     better: Side | None
     verdict: str
     changed: tuple[Change, ...]
+    num_losses: int
     warnings: tuple[str, ...]
 
 
@@ -130,6 +131,11 @@ def compare_runs(
     )  # fmt: skip
 
 
+def in_words(value: float) -> str:
+    """Return `value` as a person reads it: three digits, and no exponent where a KVD runs into thousands."""
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
 def judged(found: Sequence[Compared], alpha: float) -> list[Compared]:
     """Return `found` with p values adjusted for their number, and a verdict each."""
     tested = [one.test for one in found if one.test is not None]
@@ -142,8 +148,8 @@ def _judge(one: Compared, p: float | None, tests: int, alpha: float) -> Compared
     low, high = (one.interval.low, one.interval.high) if one.interval else (None, None)
     if low is not None and high is not None and one.difference < 0:
         low, high = -high, -low
-    spread = "" if low is None else f" [{low:.3g}, {high:.3g}]"
-    size = f"B is {side} by {abs(one.difference):.3g}{spread}" if one.difference else "B equals A"
+    spread = "" if low is None or high is None else f" [{in_words(low)}, {in_words(high)}]"
+    size = f"B is {side} by {in_words(abs(one.difference))}{spread}" if one.difference else "B equals A"
     if one.test is None or p is None:
         return replace(one, verdict=f"{size}; not tested: {one.untested}")
     said = f"p = {one.test.p_value:.2g}" + (f", {p:.2g} after Holm over {tests} metrics" if tests > 1 else "")
@@ -174,11 +180,12 @@ class _Found:
 
 def _compare(pair: PairedMetric, *, permutations: int, seed: int, watch: Callable[[Any], Any]) -> Compared:
     kind = pair.a.kind
+    losses, gains = _changed(pair)
     blank = Compared(
         id=pair.a.id, kind=kind, direction=pair.a.direction, n=len(pair.names), n_reference=pair.a.n_reference,
         a=pair.a.value, b=pair.b.value, difference=pair.b.value - pair.a.value, interval=None, beyond=None,
         beyond_interval=None, test=None, untested="", p_adjusted=None, shown=False, better=None, verdict="",
-        changed=tuple(_changed(pair)), warnings=pair.warnings,
+        changed=(*losses, *gains), num_losses=len(losses), warnings=pair.warnings,
     )  # fmt: skip
     of = _MEASURES.get(kind) or (_mean if pair.values_a is not None and pair.values_b is not None else None)
     if of is None:
@@ -268,10 +275,19 @@ def _around(value: float, error: float, clusters: int, seed: int) -> Interval:
     )  # fmt: skip
 
 
-def _changed(pair: PairedMetric) -> list[Change]:
+def _changed(pair: PairedMetric) -> tuple[list[Change], list[Change]]:
+    """Return the items with B's largest losses, the largest first, and those with its largest gains, the last largest.
+
+    Without a better direction, falls and rises.
+    """
     if pair.values_a is None or pair.values_b is None:
-        return []
+        return [], []
     gain: NDArray[np.float64] = pair.values_b - pair.values_a
-    order = np.argsort(gain if pair.a.direction != "lower" else -gain, kind="stable")
-    some = [*order[:NAMED], *order[max(NAMED, len(order) - NAMED) :]]
-    return [Change(pair.names[i], float(pair.values_a[i]), float(pair.values_b[i])) for i in some if gain[i] != 0]
+    if pair.a.direction == "lower":
+        gain = -gain
+    order = np.argsort(gain, kind="stable")
+    lost, won = order[gain[order] < 0][:NAMED], order[gain[order] > 0][-NAMED:]
+    losses, gains = (
+        [Change(pair.names[i], float(pair.values_a[i]), float(pair.values_b[i])) for i in some] for some in (lost, won)
+    )
+    return losses, gains

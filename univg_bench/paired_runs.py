@@ -52,15 +52,24 @@ class EvaluatedRun:
         return cls(path, run, record, entries)
 
     def column(self, name: str, items: Sequence[str]) -> Floats | None:
-        """Return the values of `items` in a column of per_video.parquet, None when there is no such column."""
+        """Return the values of `items` in a column of per_video.parquet, None when there is no such column.
+
+        Raises InputError when the file is missing, damaged, or of other samples.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         file = self.path / "per_video.parquet"
-        if name not in pq.read_schema(file).names:
-            return None
-        table = pq.read_table(file, columns=["name", name])
-        values = dict(zip(table["name"].to_pylist(), table[name].to_pylist(), strict=True))
-        return np.array([values[item] for item in items], dtype=np.float64)
+        try:
+            if name not in pq.read_schema(file).names:
+                return None
+            table = pq.read_table(file, columns=["name", name])
+            values = dict(zip(table["name"].to_pylist(), table[name].to_pylist(), strict=True))
+            return np.array([values[item] for item in items], dtype=np.float64)
+        except (OSError, pa.ArrowException, KeyError) as error:
+            raise InputError(
+                f"found no readable {file} with the values of single videos; run `univg-bench evaluate {self.path}`"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.study import Study
 from univg_bench.cli import run
-from univg_bench.compare import Compared, compare_runs, judged
+from univg_bench.compare import Compared, compare_runs, in_words, judged
 from univg_bench.console import Console
 from univg_bench.metrics.paired import PairedTest
 from univg_bench.records import load_record
@@ -82,6 +82,9 @@ def test_items_that_changed_most_are_named_losses_first(runs: Path) -> None:
     assert clipsim.changed[0].name == gain.index[0]
     assert clipsim.changed[-1].name == gain.index[-1]
     assert clipsim.difference == pytest.approx(gain.mean())
+    signs = [change.b > change.a for change in clipsim.changed]
+    assert signs == sorted(signs)
+    assert clipsim.num_losses == signs.count(False) == min(3, int((gain < 0).sum()))
 
 
 def test_same_seed_same_numbers(runs: Path) -> None:
@@ -172,6 +175,23 @@ def test_an_index_that_does_not_fit_is_named(runs: Path, tmp_path: Path, capsys,
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", [None, b"junk"])
+def test_values_of_single_videos_that_cannot_be_read_are_one_sentence(runs: Path, tmp_path: Path, capsys, content):
+    path = altered(runs, tmp_path)
+    (path / "per_video.parquet").unlink()
+    if content is not None:
+        (path / "per_video.parquet").write_bytes(content)
+    assert run(["compare", str(path), str(runs / "real"), "--metric", "clipsim"]) == 2
+    assert "per_video.parquet with the values of single videos; run `univg-bench evaluate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.00498, "0.00498"), (58.36, "58.4"), (-10100.4, "-10,100"), (999.6, "1,000")]
+)
+def test_differences_are_read_without_exponents(value: float, words: str) -> None:
+    assert in_words(value) == words
+
+
 def test_unknown_metrics_are_refused_with_those_there_are(runs: Path, capsys) -> None:
     assert run(["compare", str(runs / "model"), str(runs / "real"), "--metric", "fdv"]) == 2
     assert "found no metric fdv" in capsys.readouterr().err
@@ -194,7 +214,7 @@ def test_rows_are_matched_by_name_and_not_by_their_order(runs: Path, tmp_path: P
 BLANK = Compared(
     id="m", kind="clipsim", direction="higher", n=9, n_reference=9, a=1.0, b=0.8, difference=-0.2, interval=None,
     beyond=None, beyond_interval=None, test=None, untested="", p_adjusted=None, shown=False, better=None, verdict="",
-    changed=(), warnings=(),
+    changed=(), num_losses=0, warnings=(),
 )  # fmt: skip
 
 

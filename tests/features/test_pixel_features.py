@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from univg_bench.datasets.moving_shapes import render, scene
 from univg_bench.errors import InputError
+from univg_bench.features.block_motion import luma, match_blocks
 from univg_bench.features.pixels import (
     condition_frame,
     flicker_features,
@@ -147,6 +148,25 @@ def test_vbench_takes_motion_for_flicker_and_ours_does_not() -> None:
     apart = np.mean([np.abs(b.astype(float) - a).mean() for a, b in pairwise(fast)])
     assert flicker_features(fast, VBENCH)[0] == pytest.approx((255 - apart) / 255)
     assert flicker_features(fast, FLICKER) < 0.06 * apart  # what is left is what enters at the border
+
+
+def test_luma_weighs_colours_as_bt_601() -> None:
+    primaries = np.zeros((3, 1, 3), dtype=np.uint8)
+    primaries[[0, 1, 2], 0, [0, 1, 2]] = 255  # a red, a green and a blue pixel
+    assert luma(primaries)[0] == pytest.approx([76.245, 149.685, 29.07])
+
+
+def test_brightness_is_read_along_the_fraction_of_a_pixel_that_a_block_moves() -> None:
+    y, x = np.mgrid[:64, :64].astype(np.float64)
+
+    def picture(offset: float) -> np.ndarray:
+        # a slope of 2 grey levels per pixel, on which texture can be followed
+        return (2 * (x + offset) + 20 * np.sin((x + offset) / 3) * np.sin(y / 4))[None]
+
+    found = match_blocks(picture(0.0), picture(0.4), MOTION.matching)
+    inside = found.brighter[:, 2:-2, 2:-2]
+    assert np.median(found.moves[..., 1]) * 64 == pytest.approx(-0.4, abs=0.05)
+    assert np.abs(inside).max() < 0.2  # 0.8 grey levels where the fraction is left out
 
 
 # --- spectrum

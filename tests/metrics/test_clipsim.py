@@ -5,6 +5,7 @@ import pytest
 
 from univg_bench.errors import InputError
 from univg_bench.metrics.clipsim import clipsim
+from univg_bench.metrics.intervals import redraws
 
 
 def unit(n: int, dim: int = 6, seed: int = 0) -> np.ndarray:
@@ -62,6 +63,14 @@ def test_interval_is_wider_when_captions_of_one_video_agree() -> None:
     naive = compute(frames, texts, replicates=300).interval
     assert (clustered.high - clustered.low) > 2.5 * (naive.high - naive.low)
     assert clustered.clusters == 40
+
+
+def test_interval_holds_the_middle_95_percent_of_the_means_of_redrawn_clusters() -> None:
+    values = np.random.Generator(np.random.PCG64(4)).uniform(-0.5, 0.5, 50)
+    texts = np.tile(np.eye(1, 6), (50, 1))
+    means = [draw @ values / 50 for draw in redraws(50, 300, seed=0, name="clipsim")]
+    interval = compute(texts * values[:, None], texts, replicates=300, seed=0).interval
+    assert (interval.low, interval.high) == pytest.approx(tuple(np.percentile(means, [2.5, 97.5])))
 
 
 def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:

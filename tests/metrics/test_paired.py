@@ -124,6 +124,13 @@ def test_few_clusters_say_what_p_can_be_at_best() -> None:
     assert min(found) == 2 / 32
 
 
+def test_p_counts_the_exchanges_that_reach_the_difference_and_the_pair_as_it_is() -> None:
+    difference = SumDifference(np.arange(-2.0, 8.0))
+    reached = sum(abs(difference(swapped)) >= 25 for swapped in swaps(10, 199, seed=3))
+    assert reached > 0
+    assert paired_permutation(difference, permutations=199, seed=3).p_value == (1 + reached) / 200
+
+
 def test_p_is_never_zero_and_too_few_permutations_are_refused() -> None:
     far = SumDifference(np.ones(50))
     assert paired_permutation(far, permutations=19, seed=0).p_value == 1 / 20

@@ -90,6 +90,9 @@ def test_latex_escapes_names_and_separates_the_kinds() -> None:
     assert text.index(r"\textit{measured}") < text.index(r"\textit{published}")
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len({line.count(" & ") for line in body if "multicolumn" not in line}) == 1
+    tabular = text[: text.index(r"\end{tabular}")]
+    assert r"motion $\approx$" in tabular
+    assert tabular.isascii()  # pdflatex knows no other characters by itself
 
 
 def test_a_record_of_another_protocol_does_not_enter_the_table() -> None:

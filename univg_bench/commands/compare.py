@@ -58,15 +58,18 @@ def compare(
 
 
 def _say(console: Console, one: Compared) -> None:
+    from univg_bench.compare import in_words
+
     clusters = f", {one.test.num_clusters} clusters" if one.test else ""
     console.say(f"{one.id} ({ARROWS[one.direction]}), n = {one.n}/{one.n_reference}{clusters}")
     console.say(f"  A {one.a:.6g}, B {one.b:.6g}: {one.verdict}")
     if one.beyond is not None and one.beyond_interval is not None:
-        low, high = one.beyond_interval.low, one.beyond_interval.high
-        console.say(f"  at 1/N -> 0 B minus A is {one.beyond:.3g} [{low:.3g}, {high:.3g}]")
-    if one.changed:
-        changes = (f"{change.name} {change.a:.3g} to {change.b:.3g}" for change in one.changed)
-        first = "falls" if one.direction == "neither" else "B's losses"
-        console.say(f"  largest changes, {first} first: {'; '.join(changes)}")
+        low, high = in_words(one.beyond_interval.low), in_words(one.beyond_interval.high)
+        console.say(f"  at 1/N -> 0 B minus A is {in_words(one.beyond)} [{low}, {high}]")
+    names = ("falls", "rises") if one.direction == "neither" else ("losses of B", "gains of B")
+    for name, changed in zip(names, (one.changed[: one.num_losses], one.changed[one.num_losses :]), strict=True):
+        if changed:
+            changes = (f"{change.name} {change.a:.3g} to {change.b:.3g}" for change in changed)
+            console.say(f"  largest {name}: {'; '.join(changes)}")
     for warning in one.warnings:
         console.note(f"  note: {warning}")
