@@ -47,11 +47,11 @@ class Change:
 class Compared:
     """One metric of two runs. Everything is B minus A.
 
-    difference: at this n. interval: of the difference expected at this n. beyond: of FVD, the difference at 1/N -> 0
-    with its interval, where there are videos enough. test: None with `untested` saying why. p_adjusted: after Holm over
-    the metrics tested. better: the side, where a difference is shown and one direction is better. changed: items whose
-    own values changed most, B's largest losses first and its largest gains last (without a better direction: falls
-    first, rises last); `num_losses` of them are losses.
+    difference: at this n. real: of the real videos, where being near it is better. interval: of the difference expected
+    at this n. beyond: of FVD, the difference at 1/N -> 0 with its interval, where there are videos enough. test: None
+    with `untested` saying why. p_adjusted: after Holm over the metrics tested. better: the side, where a difference is
+    shown and one direction is better. changed: items whose own values changed most, B's largest losses first and its
+    largest gains last (without a better direction: falls first, rises last); `num_losses` of them are losses.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Compared:
     a: float
     b: float
     difference: float
+    real: float | None
     interval: Interval | None
     beyond: float | None
     beyond_interval: Interval | None
@@ -133,7 +134,7 @@ def compare_runs(
 
 def in_words(value: float) -> str:
     """Return `value` as a person reads it: three digits, and no exponent where a KVD runs into thousands."""
-    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e9 else f"{value:.3g}"
+    return f"{value:.0f}" if 999.5 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def judged(found: Sequence[Compared], alpha: float) -> list[Compared]:
@@ -183,7 +184,8 @@ def _compare(pair: PairedMetric, *, permutations: int, seed: int, watch: Callabl
     losses, gains = _changed(pair)
     blank = Compared(
         id=pair.a.id, kind=kind, direction=pair.a.direction, n=len(pair.names), n_reference=pair.a.n_reference,
-        a=pair.a.value, b=pair.b.value, difference=pair.b.value - pair.a.value, interval=None, beyond=None,
+        a=pair.a.value, b=pair.b.value, difference=pair.b.value - pair.a.value,
+        real=pair.a.details.get("real") if pair.a.direction == "neither" else None, interval=None, beyond=None,
         beyond_interval=None, test=None, untested="", p_adjusted=None, shown=False, better=None, verdict="",
         changed=(*losses, *gains), num_losses=len(losses), warnings=pair.warnings,
     )  # fmt: skip

@@ -62,6 +62,19 @@ def test_the_real_videos_are_nearer_to_themselves_and_the_verdict_says_so(runs: 
     assert back.test.p_value == fvd.test.p_value
 
 
+def test_the_real_videos_stand_beside_a_metric_that_has_no_better_direction(runs: Path, tmp_path: Path, capsys):
+    path = altered(runs, tmp_path)
+    record = json.loads((path / "results.json").read_text())
+    (clipsim,) = (metric for metric in record["metrics"] if metric["id"] == "clipsim")
+    clipsim["direction"] = "neither"
+    (path / "results.json").write_text(json.dumps(record))
+    assert run(["compare", str(path), str(runs / "real"), "--metric", "clipsim", "--permutations", "19"]) == 0
+    said = capsys.readouterr().out
+    assert f", real videos {clipsim['details']['real']:.6g}: " in said
+    assert "largest rises: test-" in said
+    assert compare(runs / "model", runs / "real", metrics=("clipsim",)).metrics[0].real is None
+
+
 def test_a_run_is_not_shown_to_differ_from_itself(runs: Path) -> None:
     found = compare(runs / "model", runs / "model")
     assert "both runs hold the same videos" in found.notes
@@ -186,7 +199,7 @@ def test_values_of_single_videos_that_cannot_be_read_are_one_sentence(runs: Path
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [(0.00498, "0.00498"), (58.36, "58.4"), (-10100.4, "-10,100"), (999.6, "1,000")]
+    ("value", "words"), [(0.00498, "0.00498"), (58.36, "58.4"), (-10100.4, "-10100"), (999.6, "1000")]
 )
 def test_differences_are_read_without_exponents(value: float, words: str) -> None:
     assert in_words(value) == words
@@ -212,9 +225,9 @@ def test_rows_are_matched_by_name_and_not_by_their_order(runs: Path, tmp_path: P
 
 
 BLANK = Compared(
-    id="m", kind="clipsim", direction="higher", n=9, n_reference=9, a=1.0, b=0.8, difference=-0.2, interval=None,
-    beyond=None, beyond_interval=None, test=None, untested="", p_adjusted=None, shown=False, better=None, verdict="",
-    changed=(), num_losses=0, warnings=(),
+    id="m", kind="clipsim", direction="higher", n=9, n_reference=9, a=1.0, b=0.8, difference=-0.2, real=None,
+    interval=None, beyond=None, beyond_interval=None, test=None, untested="", p_adjusted=None, shown=False,
+    better=None, verdict="", changed=(), num_losses=0, warnings=(),
 )  # fmt: skip
 
 

@@ -62,7 +62,8 @@ def _say(console: Console, one: Compared) -> None:
 
     clusters = f", {one.test.num_clusters} clusters" if one.test else ""
     console.say(f"{one.id} ({ARROWS[one.direction]}), n = {one.n}/{one.n_reference}{clusters}")
-    console.say(f"  A {one.a:.6g}, B {one.b:.6g}: {one.verdict}")
+    real = "" if one.real is None else f", real videos {one.real:.6g}"
+    console.say(f"  A {one.a:.6g}, B {one.b:.6g}{real}: {one.verdict}")
     if one.beyond is not None and one.beyond_interval is not None:
         low, high = in_words(one.beyond_interval.low), in_words(one.beyond_interval.high)
         console.say(f"  at 1/N -> 0 B minus A is {in_words(one.beyond)} [{low}, {high}]")
