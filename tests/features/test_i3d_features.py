@@ -202,7 +202,12 @@ def test_another_i3d_is_refused_with_its_reason(tmp_path: Path, build: object, m
 )
 def test_another_layout_is_refused_with_its_reason(tmp_path: Path, key: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load_video_features(TINY, saved(tmp_path, {key: torch.zeros(1)}))
+        load_video_features(TINY, saved(tmp_path, {key: torch.zeros(1, 1, 3, 3, 3)}))
+
+
+def test_a_network_of_images_is_not_called_a_video_network_for_its_blocks(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no I3D"):
+        load_video_features(TINY, saved(tmp_path, {"blocks.0.attn.qkv.weight": torch.zeros(9, 3)}))
 
 
 def test_missing_and_foreign_keys_are_named(tmp_path: Path) -> None:

@@ -188,10 +188,16 @@ def _pointer(path: Path) -> None:
         (lambda path, state: path.write_bytes(b"<!DOCTYPE html>"), "is a web page"),
         (lambda path, state: (save_file(state, path), _cut(path)), "cannot read the weights"),
         (lambda path, state: (torch.save(state, path), _cut(path)), "is an archive without its end"),
-        (lambda path, state: save_file({"layer1.0.conv1.weight": torch.zeros(1)}, path), "is a ResNet"),
+        (lambda path, state: save_file({"layer1.0.conv1.weight": torch.zeros(1, 1, 3, 3, 3)}, path), "is a ResNet"),
         (lambda path, state: save_file({"x": torch.zeros(1)}, path), "is unknown: neither its checksum nor its 1 tens"),
         (lambda path, state: save_file({**state, "logits.conv3d.bias": torch.zeros(12)}, path), "holds 229 of the 230"),
-        (lambda path, state: save_file(i3d_state(narrow(157), seed=7), path), "none of whose tensors is DeepMind's"),
+        (lambda path, state: save_file(i3d_state(narrow(13), seed=7), path), "none of whose tensors is DeepMind's"),
+        (
+            lambda path, state: save_file(i3d_state(narrow(157), seed=7), path),
+            "has 157 classes (as trained on Charades)",
+        ),
+        (lambda path, state: save_file(i3d_state(narrow(600), seed=7), path), "has 600 classes (as trained on Kinetic"),
+        (lambda path, state: save_file(i3d_state(I3D(12, width=0.125, in_channels=2)), path), "takes optical flow"),
     ],
 )
 def test_what_is_not_needed_or_not_whole_is_refused_in_one_sentence(
@@ -439,6 +445,24 @@ def test_verify_of_a_spoilt_file_is_exit_2(folder: Path, capsys: pytest.CaptureF
     (folder / "ViT-B-32.pt").write_bytes(b"\x00" * 8 + b"{cut")
     assert run(["weights", "verify"]) == 2
     assert "has the name of published weights but not their content" in capsys.readouterr().err
+
+
+def test_verify_does_not_pass_over_another_training_under_a_published_name(
+    states: dict[str, dict[str, Tensor]], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({**states["rgb_scratch"], "logits.conv3d.bias": torch.zeros(12)}, folder / "i3d_pretrained_400.pt")
+    assert run(["weights", "verify"]) == 2
+    assert "i3d_pretrained_400.pt has the name of published weights but not" in capsys.readouterr().err
+
+
+def test_list_says_why_a_network_of_video_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_file(i3d_state(narrow(157), seed=7), folder / "a.pt")
+    save_file({"blocks.0.x": torch.zeros(1, 1, 3, 3, 3)}, folder / "b.pt")
+    assert run(["weights", "list"]) == 0
+    said = capsys.readouterr().out
+    assert "a.pt: has 157 classes (as trained on Charades)" in said
+    assert "b.pt: is a ResNet" in said
+    assert "can pin it" not in said
 
 
 def test_verify_of_a_refused_or_unknown_file_says_why(

@@ -88,7 +88,9 @@ def _compared(
 
     given = {name for name, value in options.items() if value not in (None, False)}
     if len(folders) == 1:
-        _refuse(given & set(_OF_FOLDERS), "go with two folders; the frames and weights of a run are its protocol's")
+        _refuse(
+            given & set(_OF_FOLDERS), "only go with two folders: the frames and weights of a run are its protocol's"
+        )
         (path,) = folders
         compared = sets_of_run(
             path, metric_id=options["metric"], data=options["data"], weights=weights, workers=workers, device=device,
@@ -98,7 +100,7 @@ def _compared(
     if len(folders) != 2:
         raise InputError(f"found {len(folders)} folders, expected a RUN, or SAMPLES and REFERENCES")
     # not --data: it may come from the environment, meant for others
-    _refuse(given & {"metric", "allow_missing"}, "go with a run; two folders of videos have no protocol")
+    _refuse(given & {"metric", "allow_missing"}, "only go with a run: two folders of videos have no protocol")
     name = options["i3d"] or "i3d-kinetics400"
     recipe = FVD_RECIPES["tiny" if name == "tiny-i3d" else "univg"]
     recipes_of(recipe, names)  # a mistake in a name is cheap to find now
@@ -117,4 +119,5 @@ def _refuse(options: set[str], why: str) -> None:
     from univg_bench.errors import InputError
 
     if options:
-        raise InputError(f"{', '.join('--' + name.replace('_', '-') for name in sorted(options))} {why}")
+        found = ", ".join("--" + name.replace("_", "-") for name in sorted(options))
+        raise InputError(f"found {found}; such options {why}")

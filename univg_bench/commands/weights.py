@@ -190,7 +190,7 @@ def _targets(name: str | None, folder: Path | None, sample_clip: Path | None) ->
     if folder is not None and folder.expanduser().is_file():
         return [_file_target(folder.expanduser())]
     files = [look_inside(file) for file in scan(weights_folders(folder))]
-    spoilt = [f for f in files if f.known is None and not f.remark and f.path.name in _published_names()]
+    spoilt = [f for f in files if f.known is None and f.path.name in _published_names()]
     if spoilt:
         raise InputError(
             "; ".join(f"{f.path} has the name of published weights but not their content" for f in spoilt)

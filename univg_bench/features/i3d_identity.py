@@ -7,7 +7,7 @@ back to TensorFlow's order of axes, each has the checksum that DeepMind's index 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from univg_bench.errors import InputError
 from univg_bench.features.crc32c import crc32c, masked
 from univg_bench.features.i3d_checkpoints import checkpoints
-from univg_bench.features.i3d_layouts import keys, read_i3d_tensors, tensorflow_name
+from univg_bench.features.i3d_layouts import AnotherNetworkError, keys, read_i3d_tensors, tensorflow_name, wrong_purpose
 from univg_bench.features.weights import Weights, container
 
 LARGEST_FILE = 256 << 20  # an I3D has 50 MB in float32, 103 MB with the optimiser's slots; larger files hold no I3D
@@ -28,13 +28,15 @@ class Identity:
     """What the tensors of an I3D say. checkpoint: the known one that shares most of them, None if none shares any.
 
     matching: how many of its `total` tensors are here to the bit. scaled: batch norms whose scale is another than one,
-    or missing; none of DeepMind's is.
+    or missing; none of DeepMind's is. refused: why FVD is not computed with such a network, whoever trained it, as the
+    end of a sentence.
     """
 
     checkpoint: str | None
     matching: int
     total: int
     scaled: int
+    refused: str = ""
 
     @property
     def exact(self) -> bool:
@@ -86,6 +88,8 @@ def identify_file(path: Path, size: int, mtime_ns: int) -> Identity | None:
         return None
     try:
         state = read_i3d_tensors(Weights(path.name, path, "", container(path), "", None))
+    except AnotherNetworkError as error:
+        return Identity(None, 0, 0, 0, error.reason)
     except InputError:
         return None
-    return identify(state) if state.keys() <= set(keys()) else None
+    return replace(identify(state), refused=wrong_purpose(state)) if state.keys() <= set(keys()) else None

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -173,7 +174,23 @@ _OTHER_CLASSES = {157: "Charades", 600: "Kinetics-600", 700: "Kinetics-700"}
 
 def layout_of(tensors: Mapping[str, Tensor]) -> Layout | None:
     """Return the layout that the keys show, None if they show no I3D."""
-    return next((layout for layout in LAYOUTS if any(key.startswith(layout.mark) for key in tensors)), None)
+    over_time = any(value.ndim == 5 for value in tensors.values())  # networks of images have blocks and layers too
+    return next(
+        (
+            layout
+            for layout in LAYOUTS
+            if any(key.startswith(layout.mark) for key in tensors) and (over_time or not layout.refused)
+        ),
+        None,
+    )
+
+
+class AnotherNetworkError(InputError):
+    """A file holds a network of video that is not the one of FVD. reason: of the refusal, as the end of a sentence."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} {reason}")
+        self.reason = reason
 
 
 def load_i3d_tensors(weights: Weights, net: nn.Module) -> dict[str, Tensor]:
@@ -184,7 +201,13 @@ def load_i3d_tensors(weights: Weights, net: nn.Module) -> dict[str, Tensor]:
     """
     state = read_i3d_tensors(weights)
     expected = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    _check_purpose(state, expected, weights)
+    if reason := wrong_purpose(state):
+        raise InputError(f"{weights.path} {reason}")
+    bias = "logits.conv3d.bias"
+    if bias in state and state[bias].shape != expected[bias].shape:
+        raise InputError(
+            f"{weights.path} has {state[bias].numel()} classes, the recipe's network has {expected[bias].numel()}"
+        )
     check_tensors(state, expected, source=str(weights.path))
     return state
 
@@ -192,12 +215,12 @@ def load_i3d_tensors(weights: Weights, net: nn.Module) -> dict[str, Tensor]:
 def read_i3d_tensors(weights: Weights) -> dict[str, Tensor]:
     """Return the tensors of an I3D file under our keys, float32; nothing is said of shapes and of missing keys.
 
-    Raises InputError for a file that holds no I3D of Inception type, or cannot be read.
+    Raises AnotherNetworkError for an I3D that is a ResNet, InputError for a file that holds no I3D or cannot be read.
     """
     tensors = {k: v for k, v in read_tensors(weights).items() if not k.endswith("num_batches_tracked")}
     layout = layout_of(tensors)
     if layout and layout.refused:
-        raise InputError(f"{weights.path} {layout.refused}")
+        raise AnotherNetworkError(weights.path, layout.refused)
     state = layout.convert(tensors) if layout else None
     if state is None and weights.layout == "torchscript":
         state = _by_order(tensors)
@@ -206,12 +229,12 @@ def read_i3d_tensors(weights: Weights) -> dict[str, Tensor]:
     return {key: value.float() for key, value in state.items()}
 
 
-def _check_purpose(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], weights: Weights) -> None:
-    """Name the two ways in which a real I3D can be the wrong one, before its shapes are compared."""
-    bias, first = "logits.conv3d.bias", "Conv3d_1a_7x7.conv3d.weight"
-    if first in found and found[first].ndim == 5 and found[first].shape[1] == 2:
-        raise InputError(f"{weights.path} takes optical flow (2 channels), this metric needs the RGB network")
-    if bias in found and found[bias].shape != expected[bias].shape:
-        classes, wanted = found[bias].numel(), expected[bias].numel()
-        training = f" (as trained on {_OTHER_CLASSES[classes]})" if classes in _OTHER_CLASSES else ""
-        raise InputError(f"{weights.path} has {classes} classes{training}, the recipe's network has {wanted}")
+def wrong_purpose(state: Mapping[str, Tensor]) -> str:
+    """Return in which of two ways a real I3D is the wrong one, as the end of a sentence; empty if in neither."""
+    bias, first = state.get("logits.conv3d.bias"), state.get("Conv3d_1a_7x7.conv3d.weight")
+    if first is not None and first.ndim == 5 and first.shape[1] == 2:
+        return "takes optical flow (2 channels), FVD needs the RGB network"
+    if bias is not None and bias.numel() in _OTHER_CLASSES:
+        classes = bias.numel()
+        return f"has {classes} classes (as trained on {_OTHER_CLASSES[classes]}), FVD is defined on Kinetics-400's 400"
+    return ""

@@ -146,6 +146,10 @@ def look_inside(file: FoundFile) -> FoundFile:
         return file
     table = {known.checksum: known for known in KNOWN_WEIGHTS}
     known = table.get(f"crc32c:{identity.checkpoint}") if identity.exact else None
+    if known is None and identity.refused:
+        known = KnownFile(
+            "", file.path.name, f"sha256:{file.sha256}", "i3d", "no metric", "", "", refused=identity.refused
+        )
     return replace(file, known=known, remark=identity.sentence())
 
 

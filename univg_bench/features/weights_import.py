@@ -135,7 +135,6 @@ def _is_fvd_checkpoint(path: Path) -> bool:
 
 
 def _unknown(file: FoundFile) -> str:
-    from univg_bench.features.i3d_layouts import layout_of
     from univg_bench.features.tensors import read_tensors
 
     if file.remark:
@@ -144,9 +143,6 @@ def _unknown(file: FoundFile) -> str:
             " no other"
         )
     tensors = read_tensors(Weights(file.path.name, file.path, file.sha256, container(file.path), "", None))
-    layout = layout_of(tensors)
-    if layout is not None and layout.refused:
-        return f"{file.path} {layout.refused}"
     return (
         f"{file.path} is unknown: neither its checksum nor its {len(tensors)} tensors are in the table of"
         f" `weights list`; a protocol can pin it as sha256:{file.sha256}"

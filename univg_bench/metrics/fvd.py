@@ -79,7 +79,10 @@ def fvd(
     return FvdResult(
         value=parts.distance, parts=parts, n=len(samples), n_reference=len(references), n_unique=unique,
         n_reference_unique=reference_unique, dim=generated.mu.size, interval=interval,
-        warnings=(*_warnings(generated, real, unique, reference_unique), *few_clusters(num_clusters)),
+        warnings=(
+            *_warnings(generated, real, unique, reference_unique),
+            *(few_clusters(num_clusters) if replicates else ()),  # it is about the interval
+        ),
     )  # fmt: skip
 
 
