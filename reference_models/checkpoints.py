@@ -79,11 +79,17 @@ def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def check_finite(tensors: Mapping[str, Tensor], *, source: str) -> None:
-    """Raise InputError with the first tensor's name unless all numbers are finite floating point numbers."""
+def check_types(tensors: Mapping[str, Tensor], *, source: str) -> None:
+    """Raise InputError with the first tensor's name unless all are of a type in DTYPES."""
     for key, tensor in tensors.items():
         if tensor.dtype not in DTYPES.values():
             raise InputError(f"found {key} of type {tensor.dtype} in {source}, expected one of {', '.join(DTYPES)}")
+
+
+def check_finite(tensors: Mapping[str, Tensor], *, source: str) -> None:
+    """Raise InputError with the first tensor's name unless all numbers are finite floating point numbers."""
+    check_types(tensors, source=source)
+    for key, tensor in tensors.items():
         finite = torch.isfinite(tensor)
         if not finite.all():
             raise InputError(
@@ -146,9 +152,12 @@ def read_card(path: Path) -> WeightsCard:
             f"found no card in the header of {path}; expected weights written by this program, take published ones in"
             " with `univg-bench convert`"
         )
-    return WeightsCard(
-        header["preset"], header["part"], header["digest"], header["source"], json.loads(header["settings"])
-    )
+    try:
+        settings = json.loads(header["settings"])
+        card = WeightsCard(header["preset"], header["part"], header["digest"], header["source"], dict(settings))
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"the card in the header of {path} is damaged: {_first_line(error)}") from error
+    return card
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsCard]:

@@ -15,7 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reference_models.checkpoints import MODEL_FILE, PARTS, Part, check_finite, read_model, save_weights, write_model
+from reference_models.checkpoints import (
+    MODEL_FILE,
+    PARTS,
+    Part,
+    check_finite,
+    check_types,
+    read_model,
+    save_weights,
+    write_model,
+)
 from reference_models.convert.autoencoder import convert_vae, vae_config, vae_dialect, vae_dropped, vae_key_map
 from reference_models.convert.encoders import (
     image_settings,
@@ -59,6 +68,8 @@ _WITHOUT_UNET: dict[Part, str] = {
     "image": "open-clip",
     "resampler": "resampler",
 }
+# What reading a network's shape trips over where a file has tensors of other axes, or layers without numbers
+_MISSHAPEN = (LookupError, ValueError, ArithmeticError, RuntimeError)
 _H14_EMBED_DIM = 1024  # of ViT-H/14, which LAION trained with GELU
 
 
@@ -122,20 +133,27 @@ def take_apart(source: Source, *, asked: str | None = None, only: Part | None = 
         dropped |= {keys[bare]: reason for bare, reason in ignored.items()}
         for bare in ignored:
             del tensors[bare]
-        if part == "unet":
-            preset, conversion = _unet(tensors, asked)
-            if conversion.settings != asdict(PRESETS[preset].network):
-                notes.append(f"the UNet is not as wide or deep as {preset} was published")
-        elif part == "vae":
-            conversion = _vae(tensors, source.tensors.get("scale_factor"))
-        elif part == "resampler":
-            conversion = _resampler(tensors, preset)
-        else:
-            conversion = _tower(part, tensors)
-            if conversion.settings["embed_dim"] != _H14_EMBED_DIM:
-                notes.append(
-                    f"the {part} tower is taken to have GELU; no key tells, and OpenAI's towers have QuickGELU"
-                )
+        if empty := [keys[bare] for bare, tensor in tensors.items() if not tensor.numel()]:
+            raise InputError(f"found no numbers in {empty[0]} of {source.path}; the {part} is damaged")
+        check_types({keys[bare]: tensor for bare, tensor in tensors.items()}, source=str(source.path))
+        try:
+            if part == "unet":
+                preset, conversion = _unet(tensors, asked)
+            elif part == "vae":
+                conversion = _vae(tensors, source.tensors.get("scale_factor"))
+            elif part == "resampler":
+                conversion = _resampler(tensors, preset)
+            else:
+                conversion = _tower(part, tensors)
+        except _MISSHAPEN as error:
+            raise InputError(
+                f"found a {part} in {source.path} whose keys or shapes no network of ours has ({type(error).__name__}:"
+                f" {error}); the file is damaged, or of another family"
+            ) from error
+        if part == "unet" and preset is not None and conversion.settings != asdict(PRESETS[preset].network):
+            notes.append(f"the UNet is not as wide or deep as {preset} was published")
+        if part in ("text", "image") and conversion.settings["embed_dim"] != _H14_EMBED_DIM:
+            notes.append(f"the {part} tower is taken to have GELU; no key tells, and OpenAI's towers have QuickGELU")
         parts[part] = _named_as_in_file(conversion, keys)
     if not parts:
         raise InputError(f"none of {len(source.tensors)} keys of {source.path} belongs to a network that we know")
@@ -158,6 +176,12 @@ def save_bundle(bundle: Bundle, source: Source, dest: Path, *, dtype: torch.dtyp
         raise InputError(f"found the model {before.preset} in {dest}, expected an empty folder for {bundle.preset}")
     for conversion in bundle.parts.values():
         check_finite({key: source.tensors[key] for key in conversion.report.used}, source=str(source.path))
+        # before the first part is written, not when the last one is
+        if dtype is not None and (key := _too_large(conversion.tensors, dtype)):
+            raise InputError(
+                f"found numbers in {key} of the {conversion.part} that {dtype} cannot hold; nothing was written, take"
+                " --dtype bfloat16 or float32"
+            )
     files = {path.name: sha256(path) for path in source.files}
     origin = ", ".join(f"{name} sha256:{digest}" for name, digest in files.items())
     facts: dict[str, Any] = dict(before.facts) if before else {"parts": {}}
@@ -182,6 +206,11 @@ def save_bundle(bundle: Bundle, source: Source, dest: Path, *, dtype: torch.dtyp
     if before is None or after != dict(before.facts):
         write_model(dest, after)
     return after
+
+
+def _too_large(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> str | None:
+    """Return the first of finite tensors that would be infinite in another type."""
+    return next((key for key, tensor in tensors.items() if not tensor.to(dtype).isfinite().all()), None)
 
 
 def _places(keys: Collection[str]) -> tuple[dict[Part, dict[str, str]], list[str], dict[str, str]]:

@@ -139,7 +139,7 @@ def resampler_config(tensors: Mapping[str, Tensor], *, num_frames: int | None) -
             raise InputError(f"found {queries} queries in the resampler, expected a multiple of {num_frames} frames")
         return ResamplerConfig(
             dim=int(dim),
-            depth=1 + max(int(key.split(".")[1]) for key in tensors if key.startswith("layers.")),
+            depth=len({key.split(".")[1] for key in tensors if key.startswith("layers.")}),
             heads=_heads(inner, _HEAD_WIDTH, what="resampler"),
             head_dim=_HEAD_WIDTH,
             num_queries=int(queries) // (num_frames or 1),
@@ -162,9 +162,7 @@ def _heads(width: int, head_width: int, *, what: str) -> int:
 
 
 def _layers(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    numbers = {
-        int(key.split(".resblocks.")[1].split(".")[0]) for key in tensors if key.startswith(f"{prefix}resblocks.")
-    }
+    numbers = {key.split(".resblocks.")[1].split(".")[0] for key in tensors if key.startswith(f"{prefix}resblocks.")}
     if not numbers:
         raise KeyError(f"{prefix}resblocks")
-    return max(numbers) + 1
+    return len(numbers)  # and not the greatest, which a file may choose: a gap shows in the account of keys

@@ -115,7 +115,7 @@ def _read_index(path: Path) -> dict[str, set[str]]:
     try:
         shards: dict[str, set[str]] = {}
         for key, name in json.loads(path.read_text())["weight_map"].items():
-            shards.setdefault(name, set()).add(key)
+            shards.setdefault(str(name), set()).add(key)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"found no 'weight_map' of key to file in {path}, expected an index of shards") from error
     for name in shards:
@@ -142,6 +142,12 @@ def _read_safetensors(path: Path, *, shapes_only: bool) -> dict[str, Tensor]:
         return load_file(path)
     with safe_open(path, framework="pt") as file:
         slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118  # no mapping, has keys() only
+    odd = [key for key, part in slices.items() if part.get_dtype() not in _TYPES]
+    if odd:
+        raise InputError(
+            f"found {odd[0]} of type {slices[odd[0]].get_dtype()} in {path}, which we do not convert; take the file in"
+            " float32, bfloat16 or float16"
+        )
     return {
         key: torch.empty(part.get_shape(), dtype=_TYPES[part.get_dtype()], device="meta")
         for key, part in slices.items()
@@ -154,6 +160,9 @@ def _read_pickle(path: Path, head: bytes, *, shapes_only: bool) -> object:
         with zipfile.ZipFile(path) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
                 raise InputError(f"{path} is a TorchScript program, which is not executed; get the plain weights")
+            # torch.save stores; the mapped reader would take compressed bytes for numbers, without a word
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise InputError(f"{path} was compressed after it was saved; unpack it and pack it without compression")
     elif head[:4] == b"PK\x03\x04":
         raise InputError(f"{path} was cut off: it is a zip file without its end; get it again")
     elif head[:1] != b"\x80":
@@ -186,7 +195,17 @@ def _state_dict(loaded: object, path: Path) -> dict[str, Tensor]:
     odd = [key for key, value in loaded.items() if not isinstance(value, Tensor)]
     if odd:
         raise InputError(f"found {odd[0]!r} of type {type(loaded[odd[0]]).__name__} among the tensors of {path}")
+    strange = [key for key, value in loaded.items() if not _is_plain(value)]
+    if strange:
+        raise InputError(f"found {strange[0]!r} in {path}, which is sparse, quantised or repeats what is stored")
     return {str(key): value for key, value in loaded.items()}
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Say whether a tensor is dense and no larger than what is stored: a view may repeat four bytes for ever."""
+    if value.layout != torch.strided or value.is_quantized:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
 
 
 def _without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -114,6 +115,17 @@ def test_cut_and_foreign_files_are_refused(tmp_path: Path) -> None:
     save_file(tensors(), tmp_path / "foreign.safetensors")
     with pytest.raises(InputError, match=r"found no card in the header of .*univg-bench convert"):
         load_weights(tmp_path / "foreign.safetensors")
+
+
+@pytest.mark.parametrize("change", [{"settings": "[1]"}, {"settings": "{"}, {"digest": None}, {"preset": None}])
+def test_a_damaged_card_is_refused(tmp_path: Path, change: dict[str, str | None]) -> None:
+    path = tmp_path / "unet.safetensors"
+    save(path, tensors())
+    with safe_open(path, framework="pt") as file:
+        header = {key: value for key, value in {**file.metadata(), **change}.items() if value is not None}
+    save_file(tensors(), path, metadata=header)
+    with pytest.raises(InputError, match=r"the card in the header of .* is damaged"):
+        read_card(path)
 
 
 def test_a_network_is_filled_in_its_own_type_or_not_at_all(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import runpy
@@ -238,6 +239,51 @@ def test_missing_foreign_and_misshapen_tensors_are_named_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("shape", [(), (0,), (1, 1, 1, 1, 1)])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "model.diffusion_model.input_blocks.0.0.weight",
+        "model.diffusion_model.init_attn.0.proj_in.weight",
+        "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight",
+        "first_stage_model.encoder.conv_in.weight",
+        "cond_stage_model.model.token_embedding.weight",
+        "cond_stage_model.model.text_projection",
+        "embedder.model.visual.conv1.weight",
+        "image_proj_model.latents",
+    ],
+)
+def test_a_tensor_of_any_other_shape_is_the_files_error(
+    tmp_path: Path, keys: dict[str, Tensor], key: str, shape: tuple[int, ...]
+) -> None:
+    source = Source(tmp_path / "x", (), {**keys, key: torch.zeros(shape)})
+    with contextlib.suppress(InputError):
+        assert take_apart(source).problem()
+
+
+@pytest.mark.parametrize("number", ["999999999", "x", "-1"])
+@pytest.mark.parametrize(
+    "key", ["cond_stage_model.model.transformer.resblocks.{}.ln_1.bias", "image_proj_model.layers.{}.0.norm1.bias"]
+)
+def test_a_layer_of_any_number_is_no_reason_to_build_as_many(keys: dict[str, Tensor], key: str, number: str) -> None:
+    bundle = take_apart(Source(Path("x"), (), {**keys, key.format(number): torch.zeros(3)}))
+    assert key.format(number) in bundle.problem()
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.complex64, torch.float8_e4m3fn])
+def test_other_types_of_numbers_are_refused_by_a_rehearsal_too(keys: dict[str, Tensor], dtype: torch.dtype) -> None:
+    name = "model.diffusion_model.out.2.bias"
+    tensors = {key: value.to("meta", dtype if key == name else value.dtype) for key, value in keys.items()}
+    with pytest.raises(InputError, match=rf"found {name} of type {dtype} in x, expected one of float32"):
+        take_apart(Source(Path("x"), (), tensors))
+
+
+def test_parts_of_diffusers_layers_that_belong_together_are_missed_together() -> None:
+    keys = {"down_blocks.0.resnets.x.norm1.weight", "down_blocks.0.temp_convs.0.conv1.0.weight"}
+    with pytest.raises(InputError, match=r"found a unet in x whose keys or shapes no network of ours has"):
+        take_apart(Source(Path("x"), (), {key: torch.zeros(3) for key in keys}))
+
+
 def test_weights_that_are_no_numbers_are_named_as_in_the_file(tmp_path: Path, keys: dict[str, Tensor]) -> None:
     name = "model.diffusion_model.out.2.bias"
     source = read_source(written(tmp_path, {**keys, name: torch.tensor([0, float("nan"), 1, 2])}))
@@ -249,8 +295,13 @@ def test_weights_that_are_no_numbers_are_named_as_in_the_file(tmp_path: Path, ke
 def test_numbers_that_half_precision_cannot_hold_are_refused(tmp_path: Path, keys: dict[str, Tensor]) -> None:
     name = "model.diffusion_model.out.2.bias"
     source = read_source(written(tmp_path, {**keys, name: torch.full((4,), 1e5)}))
-    with pytest.raises(InputError, match=r"found 4 NaN or infinite numbers of 4 in out\.2\.bias"):
+    with pytest.raises(InputError, match=r"numbers in out\.2\.bias of the unet that torch\.float16 cannot hold"):
         save_bundle(take_apart(source), source, tmp_path / "out", dtype=torch.float16)
+    last = {**keys, "image_proj_model.latents": torch.full((1, 4, 16), 1e5)}
+    source = read_source(written(tmp_path, last, "last.ckpt"))
+    with pytest.raises(InputError, match=r"latents of the resampler that .*nothing was written"):
+        save_bundle(take_apart(source), source, tmp_path / "out", dtype=torch.float16)
+    assert not (tmp_path / "out").exists()
     save_bundle(take_apart(source), source, tmp_path / "out", dtype=torch.bfloat16)
     assert load_weights(tmp_path / "out" / "unet.safetensors")[0]["out.2.bias"].dtype == torch.bfloat16
 

@@ -122,6 +122,35 @@ def test_files_without_tensors_are_refused(tmp_path: Path) -> None:
         read_source(tmp_path / "b.pth")
 
 
+@pytest.mark.parametrize("shapes_only", [True, False])
+def test_a_compressed_archive_is_refused_and_not_read_as_numbers(tmp_path: Path, shapes_only: bool) -> None:
+    torch.save(TENSORS, tmp_path / "w.ckpt")
+    with zipfile.ZipFile(tmp_path / "w.ckpt") as old, zipfile.ZipFile(tmp_path / "z.ckpt", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name), zipfile.ZIP_DEFLATED)
+    with pytest.raises(InputError, match=r"z\.ckpt was compressed after it was saved"):
+        read_source(tmp_path / "z.ckpt", shapes_only=shapes_only)
+
+
+@pytest.mark.parametrize("shapes_only", [True, False])
+def test_a_tensor_larger_than_what_is_stored_is_refused(tmp_path: Path, shapes_only: bool) -> None:
+    torch.save({**TENSORS, "huge": torch.zeros(1, 8).expand(2**40, 8)}, tmp_path / "w.ckpt")
+    with pytest.raises(InputError, match=r"found 'huge' in .*repeats what is stored"):
+        read_source(tmp_path / "w.ckpt", shapes_only=shapes_only)
+
+
+def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
+    torch.save({**TENSORS, "few": torch.eye(3).to_sparse()}, tmp_path / "w.ckpt")
+    with pytest.raises(InputError, match=r"found 'few' in .*which is sparse"):
+        read_source(tmp_path / "w.ckpt")
+
+
+def test_numbers_of_eight_bits_are_refused_by_name(tmp_path: Path) -> None:
+    save_file({"w": torch.ones(2, 2).to(torch.float8_e4m3fn)}, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match=r"found w of type F8_E4M3 in .*float32, bfloat16 or float16"):
+        read_source(tmp_path / "w.safetensors", shapes_only=True)
+
+
 def test_a_folder_stands_for_the_one_checkpoint_in_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no weights file"):
         read_source(tmp_path)
@@ -159,9 +188,13 @@ def test_shards_of_any_container_are_one_checkpoint(tmp_path: Path) -> None:
         ({"a.weight": "1.safetensors", "c": "2.bin"}, r"do not agree on where a\.bias is"),
         ({"a.weight": "../1.safetensors"}, "expected a weights file in the same folder"),
         ({"a.weight": "/etc/passwd"}, "expected a weights file in the same folder"),
+        ({"a.weight": "/etc/shadow.bin"}, "expected a weights file in the same folder"),
+        ({"a.weight": ".."}, "expected a weights file in the same folder"),
+        ({"a.weight": 5}, "names the shard '5', expected a weights file"),
+        ({"a.weight": None}, "names the shard 'None', expected a weights file"),
     ],
 )
-def test_an_index_that_lies_is_refused(tmp_path: Path, index: dict[str, str], sentence: str) -> None:
+def test_an_index_that_lies_is_refused(tmp_path: Path, index: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         read_source(shards(tmp_path, index))
 
