@@ -22,6 +22,9 @@ from reference_models.stages.pixels import enlarged
 from reference_models.stages.sampling import Watch, check_settings, denoised, described, encoded, start_noise
 from reference_models.stages.settings import UNIVG_F_SR, Execution, Sampling
 
+# 320x576 to 720x1280 stretches by 1.25 % (decision 17); more than this is another shape, and the user's mistake
+MAX_STRETCH = 0.03
+
 
 @dataclass(frozen=True, eq=False)
 class SuperResolutionStage:
@@ -48,6 +51,12 @@ class SuperResolutionStage:
         if height > shape.height or width > shape.width:
             raise ValueError(
                 f"found a video of {height}x{width} to be enlarged to {shape.height}x{shape.width}, expected a smaller"
+            )
+        stretch = (shape.width / width) / (shape.height / height)
+        if abs(stretch - 1) > MAX_STRETCH:
+            raise ValueError(
+                f"found a video of {height}x{width} to be enlarged to {shape.height}x{shape.width}, expected a size of"
+                f" nearly the same aspect, within {MAX_STRETCH:.0%}: as {shape.height}x{shape.height * width // height}"
             )
         branches(self.settings, text=conditions.prompts is not None, image=False)
 

@@ -29,7 +29,7 @@ CLIP: dict[str, Any] = {
     "text_cfg": {"context_length": 6, "vocab_size": 30, "width": WIDTH, "heads": 1, "layers": 2},
 }
 LOW = Shape(8, 12, 14, 8.0)  # latents of 6x7: odd below the first level
-HIGH = Shape(8, 18, 22, 8.0)  # latents of 9x11
+HIGH = Shape(8, 26, 30, 8.0)  # latents of 13x15
 STAGES = {"base": BaseStage, "animation": AnimationStage, "super_resolution": SuperResolutionStage}
 
 
@@ -88,7 +88,7 @@ def conditions_of(kind: str, batch: int = 1, seed: int = 0) -> Conditions:
         return Conditions(prompts)
     if kind == "animation":
         return Conditions(prompts, tuple(pixels(3, 12, 14, seed=seed + i) for i in range(batch)))
-    return Conditions(prompts, None, torch.stack([pixels(8, 3, 9, 11, seed=seed + i) for i in range(batch)]))
+    return Conditions(prompts, None, torch.stack([pixels(8, 3, 11, 13, seed=seed + i) for i in range(batch)]))
 
 
 def shape_of(kind: str) -> Shape:

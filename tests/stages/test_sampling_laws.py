@@ -177,11 +177,11 @@ def test_rescaled_guidance_needs_the_branch_whose_spread_it_takes() -> None:
 
 
 @pytest.mark.parametrize("kind", ["animation", "super_resolution"])
-@pytest.mark.parametrize("sampler", ["plain", "consistent"])
-def test_biased_stages_start_from_the_noised_condition(
-    kind: str, sampler: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", [{"sampler": "plain"}, {"sampler": "consistent"}, {"start": "noised", "t_m": None}])
+def test_sampling_starts_from_the_noised_condition(
+    kind: str, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, shape = small(kind, sampler=sampler, guidance=Joint(1.0)), shape_of(kind)
+    model, shape = small(kind, guidance=Joint(1.0), **how), shape_of(kind)
     conditions, settings = conditions_of(kind), model.settings
     first: list[Tensor] = []
     original = type(model.networks.unet).forward
@@ -194,7 +194,7 @@ def test_biased_stages_start_from_the_noised_condition(
     model.sample(conditions, [4], shape)
     with torch.no_grad():
         x_cond = model.condition(conditions, shape)
-    process = BiasedNoise(process_of(model.networks.preset).schedule, settings.t_m, settings.t_n)
+    process = BiasedNoise(process_of(model.networks.preset).schedule, 0, settings.t_n)  # at t_n t_m has no say
     eps = start_noise(model.networks, [4], shape).eps
     assert torch.allclose(first[0][:, :, :4], bgn.start(process, x_cond, eps, settings.t_n), atol=1e-6)
     if kind == "animation":  # the first frame's channels, in every frame

@@ -41,7 +41,7 @@ def test_a_preset_fits_its_stage_at_full_size(name: str) -> None:
     model = STAGES[preset.stage](nets, default_settings(preset))
     shape = Shape(preset.num_frames, preset.height, preset.width, 8.0)
     prompts, image = ("a",), torch.zeros(3, 8, 8, dtype=torch.uint8)
-    low = torch.zeros(1, preset.num_frames, 3, 8, 8, dtype=torch.uint8)
+    low = torch.zeros(1, preset.num_frames, 3, 9, 16, dtype=torch.uint8)
     given = {
         "base": Conditions(prompts),
         "animation": Conditions(prompts, (image,)),
@@ -105,7 +105,7 @@ def test_a_pipeline_gives_the_bits_of_its_stages_one_after_another(first: str, k
     assert torch.equal(together, end.sample(Conditions(conditions.prompts, None, low), [7], HIGH))
     assert seen == [(kind, 1, 2), (kind, 2, 2), ("super_resolution", 1, 2), ("super_resolution", 2, 2)]
     record = pipeline.describe(conditions, HIGH)
-    assert [part["shape"]["height"] for part in record["stages"]] == [12, 18]
+    assert [part["shape"]["height"] for part in record["stages"]] == [12, 26]
     assert set(record["versions"]) == {"univg-bench", "torch", "open_clip_torch"}
 
 
@@ -127,8 +127,9 @@ def test_pipelines_in_another_order_are_refused() -> None:
         ("videocrafter2", conditions_of("animation"), LOW, "found an image for videocrafter2, which knows text only"),
         ("univg-fa", Conditions(("a",)), LOW, "found no image, expected the first frame for F_A"),
         ("univg-fsr", Conditions(("a",)), HIGH, "found no video, expected the low-resolution one"),
-        ("univg-fsr", conditions_of("super_resolution"), Shape(9, 18, 22, 8.0), "a video of 8 frames for one of 9"),
-        ("univg-fsr", conditions_of("super_resolution"), Shape(8, 8, 22, 8.0), "of 9x11 to be enlarged to 8x22"),
+        ("univg-fsr", conditions_of("super_resolution"), Shape(9, 26, 30, 8.0), "a video of 8 frames for one of 9"),
+        ("univg-fsr", conditions_of("super_resolution"), Shape(8, 8, 30, 8.0), "of 11x13 to be enlarged to 8x30"),
+        ("univg-fsr", conditions_of("super_resolution"), Shape(8, 26, 40, 8.0), "within 3%: as 26x30"),
         ("univg-fb", Conditions(("a",)), Shape(7, 12, 14, 8.0), "found 7 frames, expected 8 to 24 of univg-fb"),
         ("univg-fb", Conditions(("a",)), Shape(25, 12, 14, 8.0), "found 25 frames, expected 8 to 24 of univg-fb"),
         ("univg-fb", Conditions(("a",)), Shape(8, 13, 14, 8.0), "13x14, expected a height and width that 2 divides"),
