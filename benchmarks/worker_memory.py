@@ -64,11 +64,16 @@ def work(kind: str, folder: Path) -> None:
     torch.set_num_threads(1)
     if kind != "torch alone":
         extractors = load(kind, folder)
+        from univg_bench.features.reading import one_ahead
         from univg_bench.video import read_frames
 
-        for clip in range(4):
-            for extract in extractors:
-                extract(read_frames(folder / f"{clip}.mp4", range(24 if kind == "clip" else 16)))
+        seen = list(range(24 if kind == "clip" else 16))
+        # as the evaluation does: one clip ahead, and each metric's frames are a copy of those that were decoded
+        reads = ((e, read_frames(folder / f"{clip}.mp4", seen)[seen]) for clip in range(4) for e in extractors)
+        with one_ahead(reads) as ready:
+            for extract, frames in ready:
+                extract(frames)
+                del frames
     # not ru_maxrss: on Linux that of a new process starts at the size of the process that made it
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) // 1024)

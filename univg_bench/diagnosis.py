@@ -23,7 +23,7 @@ from univg_bench.recipes_frames import FidRecipe
 GIB = 1 << 30
 
 # Peak resident memory of one worker process on videos of 24 frames 720x1280, rounded up: `make bench` writes it to
-# benchmarks/results/worker_memory.json (1,183, 2,007 and 1,029 MiB; torch alone takes 597).
+# benchmarks/results/worker_memory.json (1,198, 1,945 and 981 MiB; torch alone takes 527).
 WORKER_MEMORY = {"i3d": 1.2 * GIB, "clip": 2.0 * GIB, "tiny": 1.1 * GIB}
 
 # Bytes per pixel and frame of a stored lossless sample: 0.67 MB (clean) to 7.7 MB (noisy) were measured for 24 frames
