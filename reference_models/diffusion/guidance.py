@@ -44,7 +44,8 @@ def rescale_guidance(guided: Tensor, conditioned: Tensor, *, phi: float = RESCAL
     """Return guided (B, …) with its spread moved towards that of the prediction under the conditions, per sample.
 
     phi = 0 leaves it as it is, phi = 1 gives every sample exactly the standard deviation of `conditioned`. Large
-    weights widen the prediction and overexpose the picture.
+    weights widen the prediction and overexpose the picture. A sample without spread, as an untrained network emits, is
+    left as it is.
 
     Source: Lin et al. 2024 (arXiv 2305.08891), eq. 15-16. Raises ValueError for phi outside 0 … 1.
     """
@@ -53,5 +54,6 @@ def rescale_guidance(guided: Tensor, conditioned: Tensor, *, phi: float = RESCAL
         raise ValueError(f"found phi {phi}, expected 0 to 1")
     axes = tuple(range(1, guided.ndim))
     wide = torch.promote_types(guided.dtype, torch.float32)
-    factor = conditioned.to(wide).std(dim=axes, keepdim=True) / guided.to(wide).std(dim=axes, keepdim=True)
+    spread = guided.to(wide).std(dim=axes, keepdim=True)
+    factor = torch.where(spread > 0, conditioned.to(wide).std(dim=axes, keepdim=True) / spread, 1.0)
     return (guided * (phi * factor + (1 - phi))).to(guided.dtype)

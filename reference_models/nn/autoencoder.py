@@ -42,9 +42,12 @@ class AutoencoderConfig:
             raise ValueError(
                 f"found channel_mult {self.channel_mult}, expected one multiple of 1 or more for each level"
             )
+        sizes = (self.image_channels, self.latent_channels, self.channels, self.num_res_blocks, self.groups)
+        if min(sizes) < 1:
+            raise ValueError(f"found {self}, expected 1 or more channels, blocks and groups")
         if self.channels % self.groups:
             raise ValueError(f"found {self.channels} channels in {self.groups} groups, expected a whole number in each")
-        if not self.scale_factor > 0:
+        if not 0 < self.scale_factor < float("inf"):
             raise ValueError(f"found scale_factor {self.scale_factor}, expected a positive number")
 
     @property

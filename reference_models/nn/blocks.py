@@ -138,3 +138,16 @@ class Upsample(nn.Module):
         else:
             frames = interpolate(frames, (height, width))
         return torch.unflatten(self.conv(frames).movedim(1, -1), 0, x.shape[:2])
+
+
+def scale_low_frequencies(x: Tensor, scale: float) -> Tensor:
+    """Return x (B, F, H, W, C) with the frequencies 0 and -1, of height and of width, scaled; VGen SR600's skips."""
+    wide = x if x.dtype == torch.float64 else x.float()
+    spectrum = torch.fft.fft2(wide, dim=(2, 3))
+    factor = torch.ones(x.shape[2:4], dtype=wide.dtype, device=x.device)
+    rows, columns = ([0, size - 1] for size in x.shape[2:4])
+    for row in rows:
+        for column in columns:
+            factor[row, column] = scale
+    filtered: Tensor = torch.fft.ifft2(spectrum * factor[..., None], dim=(2, 3)).real.to(x.dtype)
+    return filtered

@@ -8,7 +8,6 @@ keys fit (names: lvdm/modules/networks/openaimodel3d.py, AILab-CVC/VideoCrafter,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +23,16 @@ from reference_models.nn.attention import (
     SpatialTransformer,
     TemporalTransformer,
 )
-from reference_models.nn.blocks import Downsample, ResBlock, SpatialStage, TemporalConv, Upsample, per_frame
+from reference_models.nn.blocks import (
+    Downsample,
+    ResBlock,
+    SpatialStage,
+    TemporalConv,
+    Upsample,
+    per_frame,
+    scale_low_frequencies,
+)
+from reference_models.nn.embeddings import NumberEmbedding
 from reference_models.nn.i2vgenxl import ImageEncoders
 
 
@@ -59,6 +67,15 @@ class UNetConfig:
     def __post_init__(self) -> None:
         if not self.conditions or self.conditions[0] != "text" or len(set(self.conditions)) < len(self.conditions):
             raise ValueError(f"conditions are {self.conditions}; expected different names, 'text' first")
+        numbers = (
+            *(self.in_channels, self.out_channels, self.model_channels, self.num_res_blocks, self.head_dim),
+            *(self.init_heads, self.context_dim, *self.channel_mult),
+        )
+        if min(numbers) < 1 or not self.channel_mult or self.extra_rows < 0:
+            raise ValueError(f"a number of {self} is below 1 (extra_rows: 0), where there must be channels and blocks")
+        for name in self.conditions:  # branch_suffix calls the image "ip"
+            if not name.isidentifier() or name == "ip":
+                raise ValueError(f"condition {name!r} cannot be part of a layer's name; expected a word, and not 'ip'")
         for mult in self.channel_mult:
             width = mult * self.model_channels
             if width % NORM_GROUPS or width % self.head_dim:
@@ -80,44 +97,6 @@ class ConditionCache:
     """Keys and values of a clip's conditions in every cross attention; they do not change from step to step."""
 
     layers: tuple[tuple[KeyValue, ...], ...]
-
-
-def sinusoidal_embedding(values: Tensor, dim: int) -> Tensor:
-    """Return [cos(v ω), sin(v ω)] with ω_i = 10000^(-i / (dim/2)): values (B,) -> (B, dim), float32.
-
-    float32 as in the networks whose weights we load: at v = 999 its rounding is visible, and they were trained with it.
-    """
-    half = dim // 2
-    frequencies = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32, device=values.device) / half)
-    angles = values[:, None].float() * frequencies
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)
-
-
-def scale_low_frequencies(x: Tensor, scale: float) -> Tensor:
-    """Return x (B, F, H, W, C) with the frequencies 0 and -1, of height and of width, scaled; VGen SR600's skips."""
-    wide = x if x.dtype == torch.float64 else x.float()
-    spectrum = torch.fft.fft2(wide, dim=(2, 3))
-    factor = torch.ones(x.shape[2:4], dtype=wide.dtype, device=x.device)
-    rows, columns = ([0, size - 1] for size in x.shape[2:4])
-    for row in rows:
-        for column in columns:
-            factor[row, column] = scale
-    filtered: Tensor = torch.fft.ifft2(spectrum * factor[..., None], dim=(2, 3)).real.to(x.dtype)
-    return filtered
-
-
-class NumberEmbedding(nn.Sequential):
-    """Two linear maps of the sinusoids of a number, a timestep or a frame rate."""
-
-    def __init__(self, dim: int, embedding_dim: int) -> None:
-        super().__init__(nn.Linear(dim, embedding_dim), nn.SiLU(), nn.Linear(embedding_dim, embedding_dim))
-
-    def forward(self, values: Tensor) -> Tensor:
-        """values (B,) -> (B, embedding_dim)."""
-        first, activation, last = self
-        assert isinstance(first, nn.Linear)
-        y: Tensor = last(activation(first(sinusoidal_embedding(values, first.in_features).to(first.weight.dtype))))
-        return y
 
 
 class UNet3D(nn.Module):
@@ -181,7 +160,9 @@ class UNet3D(nn.Module):
         self.out = SpatialStage(
             nn.GroupNorm(NORM_GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, config.out_channels, 3, padding=1)
         )
-        self.num_cross_attentions = len(self.cross_attentions())
+        cross_attentions = self.cross_attentions()
+        self.num_cross_attentions = len(cross_attentions)
+        self.first_cross_width = cross_attentions[0].to_q.out_features
         self._zero_last_layers()
 
     def _zero_last_layers(self) -> None:
@@ -218,10 +199,11 @@ class UNet3D(nn.Module):
                 raise ValueError(f"unknown condition {condition.name!r}; this network has {', '.join(known)}")
             if names.count(condition.name) > 1:
                 raise ValueError(f"condition {condition.name!r} is given {names.count(condition.name)} times")
-            if condition.tokens.ndim not in (3, 4) or condition.tokens.shape[-1] != width:
+            shape = condition.tokens.shape
+            if len(shape) not in (3, 4) or shape[-1] != width or shape[-2] == 0:
                 raise ValueError(
-                    f"tokens of {condition.name!r} are {tuple(condition.tokens.shape)}; "
-                    f"expected (B, L, {width}) or (B, F, L, {width})"
+                    f"tokens of {condition.name!r} are {tuple(shape)}; "
+                    f"expected (B, L, {width}) or (B, F, L, {width}), L >= 1"
                 )
         if "text" not in names:
             raise ValueError(
@@ -304,6 +286,11 @@ class UNet3D(nn.Module):
                 "attentions; it was made by another network"
             )
         for kv in cache.layers[0]:
+            if kv.key.shape[-1] != self.first_cross_width:
+                raise ValueError(
+                    f"the cache's first layer is {kv.key.shape[-1]} wide, this network's {self.first_cross_width}; "
+                    "it was made by another network"
+                )
             clips, frames = kv.key.shape[0], kv.key.shape[1]
             if clips != x.shape[0]:
                 raise ValueError(f"tokens of {kv.name!r} are for {clips} clips; x has {x.shape[0]}")

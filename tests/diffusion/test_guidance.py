@@ -73,6 +73,14 @@ def test_rescaling_a_sample_ignores_its_batch_and_keeps_the_dtype() -> None:
     assert guidance.rescale_guidance(guided.bfloat16(), TEXT.bfloat16()).dtype == torch.bfloat16
 
 
+def test_a_sample_without_spread_is_not_rescaled_to_nan() -> None:
+    """A network at the start of its training emits zeros."""
+    flat = torch.cat([torch.zeros_like(TEXT[:1]), TEXT[1:]])
+    found = guidance.rescale_guidance(flat, TEXT)
+    assert torch.equal(found[:1], flat[:1])
+    assert found.isfinite().all()
+
+
 def test_different_shapes_and_wrong_phi_are_refused() -> None:
     with pytest.raises(ValueError, match="expected equal shapes"):
         guidance.guide_jointly(NULL, TEXT[:1], w=2)

@@ -132,7 +132,14 @@ def test_other_latents_and_chunks_of_nothing_are_refused(net: Autoencoder) -> No
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
-    [({"channels": 30}, "in 32 groups"), ({"channel_mult": ()}, "channel_mult"), ({"scale_factor": 0.0}, "positive")],
+    [
+        ({"channels": 30}, "in 32 groups"),
+        ({"channel_mult": ()}, "channel_mult"),
+        ({"scale_factor": 0.0}, "positive"),
+        ({"scale_factor": float("inf")}, "positive"),
+        ({"num_res_blocks": 0}, "expected 1 or more channels, blocks and groups"),
+        ({"groups": 0}, "expected 1 or more channels, blocks and groups"),
+    ],
 )
 def test_a_shape_that_cannot_be_built_is_refused(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):

@@ -37,6 +37,7 @@ def unet() -> UNet3D:
          r"unknown condition 'depth'; this network has text, image"),
         ({"conditions": [text(), Condition("image", torch.zeros(2, 3, 9))]},
          r"tokens of 'image' are \(2, 3, 9\); expected \(B, L, 24\) or \(B, F, L, 24\)"),
+        ({"conditions": [text(0)]}, r"tokens of 'text' are \(2, 0, 24\); expected .*, L >= 1"),
         ({"conditions": [Condition("text", torch.zeros(3, 7, CONTEXT))]}, r"tokens of 'text' are for 3 clips; x has 2"),
         ({"conditions": [text(), image(4, 3)]}, r"tokens of 'image' are for 4 frames; x has 5"),
     ],
@@ -49,6 +50,28 @@ def test_wrong_input_is_named(unet: UNet3D, change: dict[str, Any], sentence: st
 def test_fps_is_refused_where_it_would_be_ignored() -> None:
     with pytest.raises(ValueError, match=r"found fps, but this network has no fps embedding"):
         noisy_unet(replace(SMALL, fps_embedding=False))(**inputs(), conditions=[text()])
+
+
+def test_the_cache_of_a_wider_network_is_refused(unet: UNet3D) -> None:
+    wider = UNet3D(replace(SMALL, model_channels=64))
+    with pytest.raises(ValueError, match=r"first layer is 64 wide, this network's 32; it was made by another network"):
+        unet(**inputs(), conditions=wider.cache([text()]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"channel_mult": ()}, {"channel_mult": (1, 0)}, {"in_channels": 0}, {"head_dim": 0}, {"num_res_blocks": 0},
+     {"extra_rows": -1}],
+)  # fmt: skip
+def test_a_network_of_nothing_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="is below 1"):
+        replace(SMALL, **{"attention_levels": (), **change})
+
+
+@pytest.mark.parametrize("name", ["ip", "a.b", ""])
+def test_a_condition_that_would_share_or_break_a_layers_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be part of a layer's name"):
+        replace(SMALL, conditions=("text", "image", name))
 
 
 def test_the_cache_of_another_network_is_refused(unet: UNet3D) -> None:
