@@ -46,7 +46,7 @@ _STAGES: dict[Stage, Callable[[Networks, Sampling, Execution], AnyStage]] = {
 
 @dataclass(frozen=True, eq=False)
 class ReferenceModel:
-    """A pipeline as the benchmark sees it. See `univg_bench.model.VideoModel`."""
+    """A pipeline as the benchmark sees it. See `univg_bench.model.VideoModel`. watch: told after each step."""
 
     pipeline: Pipeline
     watch: Watch | None = None
@@ -107,10 +107,10 @@ class ReferenceModel:
             with refused(names):
                 videos = pipeline.sample(conditions, [r.seed for r in batch], shape, watch=self.watch)
             recipe = pipeline.describe(conditions, shape)
-            for i, video in zip(indices, videos, strict=True):
-                made[i] = GeneratedVideo(
-                    video.numpy(), shape.fps, {"model": self.pipeline.name, "seed": requests[i].seed, **recipe}
-                )
+            cut = pipeline.stages[0].networks.encoders.cut_prompts(conditions.prompts or ())
+            for place, (i, video) in enumerate(zip(indices, videos, strict=True)):
+                own = {"model": self.pipeline.name, "seed": requests[i].seed, "prompt_tokens_cut_from": cut.get(place)}
+                made[i] = GeneratedVideo(video.numpy(), shape.fps, {**own, **recipe})
         return [made[i] for i in range(len(requests))]
 
     def _shape(self, pipeline: Pipeline, request: Request) -> Shape:
@@ -134,34 +134,33 @@ class ReferenceModel:
 
 def univg_hg(
     *, device: str, dtype: str, weights: Setting = None, base: Setting = None, super_resolution: Setting = None,
-    vae_chunk: Setting = 1, branches_at_once: Setting = False, watch: Watch | None = None,
+    vae_chunk: Setting = 1, branches_at_once: Setting = False,
 ) -> ReferenceModel:  # fmt: skip
     """Return UniVG-HG: F_B, then F_SR. Folders: weights/base and weights/super-resolution, or one by one."""
     return _model(
         "univg-hg", {"base": base, "super_resolution": super_resolution}, weights, device=device, dtype=dtype,
-        execution=_execution(vae_chunk, branches_at_once), watch=watch,
+        execution=_execution(vae_chunk, branches_at_once),
     )  # fmt: skip
 
 
 def univg_lg(
     *, device: str, dtype: str, weights: Setting = None, animation: Setting = None, super_resolution: Setting = None,
-    vae_chunk: Setting = 1, branches_at_once: Setting = False, watch: Watch | None = None,
+    vae_chunk: Setting = 1, branches_at_once: Setting = False,
 ) -> ReferenceModel:  # fmt: skip
     """Return UniVG-LG: F_A, then F_SR. Folders: weights/animation and weights/super-resolution, or one by one."""
     return _model(
         "univg-lg", {"animation": animation, "super_resolution": super_resolution}, weights, device=device,
-        dtype=dtype, execution=_execution(vae_chunk, branches_at_once), watch=watch,
+        dtype=dtype, execution=_execution(vae_chunk, branches_at_once),
     )  # fmt: skip
 
 
 def _alone(stage: Stage) -> Callable[..., ReferenceModel]:
     def factory(
         *, device: str, dtype: str, weights: Setting = None, vae_chunk: Setting = 1, branches_at_once: Setting = False,
-        watch: Watch | None = None,
     ) -> ReferenceModel:  # fmt: skip
         return _model(
             f"univg-{stage.replace('_', '-')}", {stage: weights}, None, device=device, dtype=dtype,
-            execution=_execution(vae_chunk, branches_at_once), watch=watch,
+            execution=_execution(vae_chunk, branches_at_once),
         )  # fmt: skip
 
     factory.__doc__ = f"Return the stage {stage} alone, with the weights of the folder `weights`."
@@ -186,7 +185,6 @@ def _model(
     device: str,
     dtype: str,
     execution: Execution,
-    watch: Watch | None,
 ) -> ReferenceModel:
     stages: list[AnyStage] = []
     numbers = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
@@ -202,7 +200,7 @@ def _model(
         settings = default_settings(networks.preset)
         with refused(name):
             stages.append(_STAGES[stage](networks, settings, execution))
-    return ReferenceModel(Pipeline(_title(name, stages), tuple(stages)), watch)
+    return ReferenceModel(Pipeline(_title(name, stages), tuple(stages)))
 
 
 def _title(name: str, stages: Sequence[AnyStage]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from reference_models.stages.sampling import Watch
     from univg_bench.model import Setting
 
 MODELS = ("univg-hg", "univg-lg", "univg-base", "univg-animation", "univg-super-resolution")
@@ -64,6 +67,7 @@ def sample(
     height, width = _size(size)
     settings = dict(_setting(text) for text in given)
 
+    from reference_models.adapters import ReferenceModel
     from univg_bench.atomic import write_bytes
     from univg_bench.encode import write_lossless
     from univg_bench.features.reading import read_image
@@ -82,7 +86,11 @@ def sample(
     loaded = load_model(model, device=device, dtype=dtype, weights=weights, vae_chunk=vae_chunk)
     for note in loaded.card.notes:
         console.note(f"{loaded.card.name}: {note}")
+    if isinstance(loaded, ReferenceModel):
+        loaded = replace(loaded, watch=_bars(console))
     made = loaded.generate([request], settings)[0]
+    if (length := made.made_with.get("prompt_tokens_cut_from")) is not None:
+        console.warn(f"the prompt has {length} tokens, more than the text tower reads; its end was cut off")
     record = {
         "video": dest.name,
         "prompt": prompt,
@@ -98,6 +106,25 @@ def sample(
     console.say(f"wrote {count} frames of {high}x{wide} by {loaded.card.name} to {dest}")
     console.finish({"exit_code": 0, **record})
     return 0
+
+
+def _bars(console: Console) -> Watch:
+    """Return what shows the steps of each stage on stderr, where that is a terminal."""
+    from tqdm import tqdm
+
+    bars: dict[str, Any] = {}
+
+    def watch(stage: str, done: int, total: int) -> None:
+        if stage not in bars:
+            bars[stage] = tqdm(
+                total=total, desc=stage, unit="step", file=sys.stderr, leave=False, dynamic_ncols=True,
+                disable=True if console.quiet else None,
+            )  # fmt: skip
+        bars[stage].update()
+        if done == total:
+            bars[stage].close()
+
+    return watch
 
 
 def _size(text: str | None) -> tuple[int | None, int | None]:

@@ -88,7 +88,7 @@ def tokens(networks: Networks, conditions: Conditions, settings: Sampling, shape
         if conditions.images is not None:
             fits = [fitted(image, height=shape.height, width=shape.width) for image in conditions.images]
             image = ready(encoders.images(torch.stack(fits)))
-        if networks.preset.null_image == "encoded-zeros":
+        if networks.preset.null_image == "grey":
             null_image = ready(encoders.null_images(size))
     return Tokens(text, null.expand(size, -1, -1), image, null_image)
 

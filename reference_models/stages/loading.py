@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -99,7 +100,7 @@ def encoder_config(preset: Preset) -> EncoderConfig:
         text_layer=preset.text_layer,
         image_tokens="raw" if per_query else "clip" if preset.image_tokens == "clip" else "none",
         resize="videocrafter" if per_query else "squash",
-        null_image="grey" if preset.null_image == "encoded-zeros" else "zeros",
+        null_image=preset.null_image,
     )
 
 
@@ -117,7 +118,7 @@ def tokenizer_of(clip: torch.nn.Module) -> Tokenizer:
             f"found a text tower of {vocabulary} tokens, expected {BYTE_PAIRS} (CLIP) or {VOCABULARY_SIZE} (tiny):"
             " its tokenizer is not known"
         )
-    return lambda prompt: ((row := tiny_tokens(prompt)), len(row))
+    return lambda prompt: (tiny_tokens(prompt), len(re.findall(r"\w+", prompt)) + 2)  # words, start and end
 
 
 def _ready(

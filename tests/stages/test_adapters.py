@@ -142,6 +142,12 @@ def test_requests_that_cannot_be_served_are_refused(request_: Request, sentence:
         hg.generate([request_], {})
 
 
+def test_a_prompt_that_is_cut_is_said(hg: ReferenceModel) -> None:
+    requests = [Request("a", 1, "red " * 30, **SIZE), Request("b", 1, "red", **SIZE)]
+    found = [video.made_with["prompt_tokens_cut_from"] for video in hg.generate(requests, SHORT)]
+    assert found == [32, None]
+
+
 def test_factories_refuse_what_they_lack(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found no weights for base of univg-hg, expected a folder"):
         load_model("univg-hg")
