@@ -7,17 +7,18 @@ Plain data; stages read it. `univg-*` is the paper's model where it speaks and i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from reference_models.nn.unet3d import UNetConfig
 
+if TYPE_CHECKING:  # presets are read by commands that need no open_clip
+    from reference_models.nn.encoders import NullImage, TextLayer
+
 Emits = Literal["eps", "v"]
 ScheduleName = Literal["scaled_linear", "cosine", "logsnr_cosine_interp"]  # functions of diffusion/schedule.py
-TextLayer = Literal["last", "penultimate"]
 # clip: all 257 tokens through CLIP's own ln_post and projection. resampler: 16 queries, for the clip or for each frame.
 # latent: I2VGen-XL's encoders inside the UNet. none: the network takes no image as a condition.
-ImageTokens = Literal["none", "clip", "resampler", "resampler-per-frame", "latent"]
-NullImage = Literal["zero-tokens", "encoded-zeros"]
+ImageCondition = Literal["none", "clip", "resampler", "resampler-per-frame", "latent"]
 Stage = Literal["base", "animation", "super_resolution"]
 # What is concatenated to the noised latents, channel-wise
 Concat = Literal["none", "first-frame", "low-resolution", "encoded-first-frame"]
@@ -28,8 +29,8 @@ class Preset:
     """One network and what belongs to it.
 
     stage: whose work it does. network: the UNet. emits: its prediction. schedule, zero_snr, signal_scale: the process;
-    signal_scale is where VideoCrafter's shrinking of the signal ends (1: none). text_layer: of the text tower.
-    null_image: what stands for no image. num_frames, height, width: of the video it was made for, in pixels.
+    signal_scale is where VideoCrafter's shrinking of the signal ends (1: none). text_layer, null_image: see
+    `EncoderConfig`. num_frames, height, width: of the video it was made for, in pixels.
     fps: what its fps embedding is fed by default. parameters: of the UNet, asserted by a test. source: of all this.
     """
 
@@ -40,7 +41,7 @@ class Preset:
     schedule: ScheduleName
     zero_snr: bool
     text_layer: TextLayer
-    image_tokens: ImageTokens
+    image_tokens: ImageCondition
     concat: Concat
     num_frames: int
     height: int
@@ -48,7 +49,7 @@ class Preset:
     fps: int | None
     parameters: int
     source: str
-    null_image: NullImage = "zero-tokens"
+    null_image: NullImage = "zeros"
     signal_scale: float = 1.0
 
 
@@ -174,7 +175,7 @@ VIDEOCRAFTER1_I2V_512 = replace(
     network=UNIVG,
     image_tokens="resampler",
     fps=8,
-    null_image="encoded-zeros",
+    null_image="grey",
     parameters=1_438_843_460,
     source="AILab-CVC/VideoCrafter 11bcd76, configs/inference_i2v_512_v1.0.yaml",
 )
@@ -188,7 +189,7 @@ DYNAMICRAFTER_512 = replace(
     width=512,
     fps=24,
     signal_scale=0.7,
-    null_image="encoded-zeros",
+    null_image="grey",
     source="Doubiiu/DynamiCrafter c453369, configs/inference_512_v1.0.yaml",
 )
 DYNAMICRAFTER_1024 = replace(

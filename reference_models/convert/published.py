@@ -2,8 +2,7 @@
 
 Files that differ in nothing that their keys show (DynamiCrafter 512 and 1024, say) have to be named by their user.
 
-Sources: docs/networks.md for the networks; the licence notes are what the authors' pages said when they were read, and
-their own pages count.
+Sources: docs/networks.md for the networks. The licence notes say where to read; only the authors' own pages count.
 """
 
 from __future__ import annotations
@@ -26,25 +25,26 @@ class Published:
     licence: str
 
 
-_LVDM = "code Apache-2.0, weights for research use"
-_NOT_COMMERCIAL = "CC-BY-NC-4.0 (model card)"
+_CARD = "read the model card of the file"
+# Seen in the file License of AILab-CVC/VideoCrafter at commit 623d46a: a tenth clause behind those of Apache 2.0
+_VIDEOCRAFTER = f"{_CARD}; the repository's License adds to Apache-2.0 a clause that allows research only"
 
 PUBLISHED: tuple[Published, ...] = (
-    Published("videocrafter1-i2v-512", ("videocrafter",), "VideoCrafter/Image2Video-512: model.ckpt", _LVDM),
-    Published("videocrafter2", ("videocrafter",), "VideoCrafter/VideoCrafter2: model.ckpt", _LVDM),
-    Published("dynamicrafter-256", ("videocrafter",), "Doubiiu/DynamiCrafter: model.ckpt", _LVDM),
-    Published("dynamicrafter-512", ("videocrafter",), "Doubiiu/DynamiCrafter_512: model.ckpt", _LVDM),
-    Published("dynamicrafter-1024", ("videocrafter",), "Doubiiu/DynamiCrafter_1024: model.ckpt", _LVDM),
+    Published("videocrafter1-i2v-512", ("videocrafter",), "VideoCrafter/Image2Video-512: model.ckpt", _VIDEOCRAFTER),
+    Published("videocrafter2", ("videocrafter",), "VideoCrafter/VideoCrafter2: model.ckpt", _VIDEOCRAFTER),
+    Published("dynamicrafter-256", ("videocrafter",), "Doubiiu/DynamiCrafter: model.ckpt", _CARD),
+    Published("dynamicrafter-512", ("videocrafter",), "Doubiiu/DynamiCrafter_512: model.ckpt", _CARD),
+    Published("dynamicrafter-1024", ("videocrafter",), "Doubiiu/DynamiCrafter_1024: model.ckpt", _CARD),
     Published(
         "modelscope-t2v", ("vgen", "diffusers"),
         "ali-vilab/text-to-video-ms-1.7b: unet/, or text2video_pytorch_model.pth of its first release",
-        _NOT_COMMERCIAL,
+        _CARD,
     ),
-    Published("zeroscope", ("diffusers",), "cerspense/zeroscope_v2_576w: unet/", _NOT_COMMERCIAL),
-    Published("vgen-t2v", ("vgen",), "ali-vilab/VGen, text-to-video .pth", "read the model card of the file"),
+    Published("zeroscope", ("diffusers",), "cerspense/zeroscope_v2_576w: unet/", _CARD),
+    Published("vgen-t2v", ("vgen",), "ali-vilab/VGen, text-to-video .pth", _CARD),
     Published("i2vgen-xl", ("vgen", "diffusers"), "ali-vilab/i2vgen-xl: i2vgen_xl_00854500.pth, or unet/",
-              "read the model card of the file"),
-    Published("vgen-sr600", ("vgen",), "ali-vilab/VGen: sr_step_110000_ema.pth", "read the model card of the file"),
+              _CARD),
+    Published("vgen-sr600", ("vgen",), "ali-vilab/VGen: sr_step_110000_ema.pth", _CARD),
 )  # fmt: skip
 
 # pattern of keys -> what it is and why it is refused; the first that fits counts
@@ -90,7 +90,7 @@ def unet_family(keys: Collection[str]) -> Family:
 
 def licence_of(preset: str) -> str:
     """Return what is known of the terms of a published preset."""
-    return next((p.licence for p in PUBLISHED if p.preset == preset), "read the model card of the file")
+    return next((p.licence for p in PUBLISHED if p.preset == preset), _CARD)
 
 
 def named(presets: Iterable[str]) -> str:
