@@ -5,8 +5,7 @@ Nothing is left over in silence: every key gave a parameter, is dropped for a re
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,15 +24,15 @@ from reference_models.checkpoints import (
     save_weights,
     write_model,
 )
-from reference_models.convert.autoencoder import convert_vae, vae_config, vae_dialect, vae_dropped, vae_key_map
+from reference_models.convert.autoencoder import convert_vae, vae_config, vae_dialect, vae_key_map
 from reference_models.convert.encoders import (
     image_settings,
     resampler_config,
     text_settings,
-    tower_dropped,
     tower_shapes,
 )
 from reference_models.convert.files import Source, sha256
+from reference_models.convert.places import ignored_in, places_of
 from reference_models.convert.published import PUBLISHED, licence_of, unet_family
 from reference_models.convert.report import KeyReport, key_report
 from reference_models.convert.unet import convert_unet, unet_report
@@ -44,24 +43,6 @@ from reference_models.nn.unet3d import UNet3D
 from reference_models.presets import PRESETS
 from univg_bench.errors import InputError
 
-# Where latent video models keep their parts (VideoCrafter@11bcd76, lvdm/models/ddpm3d.py)
-_PLACES: dict[str, Part] = {
-    "model.diffusion_model.": "unet",
-    "first_stage_model.": "vae",
-    "cond_stage_model.model.": "text",
-    "embedder.model.": "image",
-    "image_proj_model.": "resampler",
-}
-# What else they hold: pattern -> why it is dropped
-_DROPPED: tuple[tuple[str, str], ...] = (
-    (r"^(betas|alphas_cumprod(_prev)?|sqrt_\w+|log_one_minus_\w+|posterior_\w+|lvlb_weights|logvar|ddim_\w+)$",
-     "a table of the noise schedule, which is computed"),
-    (r"^scale_arr(_prev)?$", "the table that shrinks the signal, which is computed"),
-    (r"^scale_factor$", "the scale of latents, which stands in the settings of the vae"),
-    (r"(^|\.)position_ids$", "0, 1, 2, ..."),
-    (r"^(embedder|cond_stage_model)\.(mean|std)$", "the mean and deviation of pixels, which are constants"),
-    (r"^model_ema\.", "the moving average of the same weights in training"),
-)  # fmt: skip
 _WITHOUT_UNET: dict[Part, str] = {
     "vae": "autoencoder",
     "text": "open-clip",
@@ -116,7 +97,7 @@ def take_apart(source: Source, *, asked: str | None = None, only: Part | None = 
     known = [published.preset for published in PUBLISHED]
     if asked is not None and asked not in known:
         raise InputError(f"found --family {asked!r}, expected one of {', '.join(known)}")
-    places, unknown, dropped = _places(source.tensors)
+    places, unknown, dropped = places_of(source.tensors)
     if only is not None:
         if not places.get(only):
             there = ", ".join(part for part in PARTS if places.get(part)) or "none of our parts"
@@ -129,7 +110,7 @@ def take_apart(source: Source, *, asked: str | None = None, only: Part | None = 
     for part in (part for part in PARTS if places.get(part)):
         keys = places[part]
         tensors = {bare: source.tensors[key] for bare, key in keys.items()}
-        ignored = _ignored(part, tensors)
+        ignored = ignored_in(part, tensors)
         dropped |= {keys[bare]: reason for bare, reason in ignored.items()}
         for bare in ignored:
             del tensors[bare]
@@ -211,49 +192,6 @@ def save_bundle(bundle: Bundle, source: Source, dest: Path, *, dtype: torch.dtyp
 def _too_large(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> str | None:
     """Return the first of finite tensors that would be infinite in another type."""
     return next((key for key, tensor in tensors.items() if not tensor.to(dtype).isfinite().all()), None)
-
-
-def _places(keys: Collection[str]) -> tuple[dict[Part, dict[str, str]], list[str], dict[str, str]]:
-    """Return part -> its keys without prefix -> the file's keys; keys of no part; and those dropped, with reasons."""
-    places: dict[Part, dict[str, str]] = {}
-    dropped = {key: why for key in keys for pattern, why in _DROPPED if re.search(pattern, key)}
-    rest = [key for key in keys if key not in dropped]
-    whole = any(key.startswith(prefix) for key in rest for prefix in _PLACES)
-    unknown = []
-    for key in rest:
-        if whole:
-            prefix = next((prefix for prefix in _PLACES if key.startswith(prefix)), None)
-            if prefix is None:
-                unknown.append(key)
-            else:
-                places.setdefault(_PLACES[prefix], {})[key.removeprefix(prefix)] = key
-        else:
-            places.setdefault(_part_of(key, rest), {})[key] = key
-    # the image tower may stand in the text tower's place, in a whole CLIP
-    text = places.get("text", {})
-    if "image" not in places and (visual := {bare: key for bare, key in text.items() if bare.startswith("visual.")}):
-        places["image"] = visual
-        places["text"] = {bare: key for bare, key in text.items() if bare not in visual}
-    return places, unknown, dropped
-
-
-def _part_of(key: str, keys: Collection[str]) -> Part:
-    """Return the part of a key in a file of one network, or of a whole CLIP."""
-    if any(k.startswith(("visual.", "token_embedding.")) for k in keys):
-        return "image" if key.startswith("visual.") else "text"
-    if "latents" in keys and "proj_in.weight" in keys:
-        return "resampler"
-    if any(k.startswith("encoder.") for k in keys) and any(k.startswith("decoder.") for k in keys):
-        return "vae"
-    return "unet"
-
-
-def _ignored(part: Part, keys: Collection[str]) -> dict[str, str]:
-    if part == "vae":
-        return vae_dropped(keys)
-    if part in ("text", "image"):
-        return tower_dropped(keys, part)
-    return {}
 
 
 def _unet(tensors: Mapping[str, Tensor], asked: str | None) -> tuple[str, Conversion]:
