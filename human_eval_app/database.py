@@ -46,7 +46,11 @@ class Database:
         """
         self.engine = _engine(url, busy_seconds)
         self._writer = threading.Lock()
-        self.write(_upgrade)
+        try:
+            self.write(_upgrade)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -32,7 +32,7 @@ def load_study(path: Path) -> Study:
         # as JSON, because pydantic's strict mode takes a list for a tuple only from there
         study = Study.model_validate_json(json.dumps(tree.plain()), strict=True)
     except ValidationError as error:
-        raise InputError(_lines((_locate(tree, f["loc"]), _sentence(f)) for f in error.errors())) from None
+        raise InputError(_lines(_located(tree, f) for f in error.errors())) from None
     if study.items_file is not None:
         if study.items:
             raise InputError(
@@ -189,15 +189,30 @@ def _sentence(fault: Any) -> str:
     return str(fault["msg"]).replace("Input should be", "expected")
 
 
+def _located(tree: Node, fault: Any) -> tuple[Mark, str]:
+    node = _node_at(tree, fault["loc"])
+    # an unknown key is itself what is wrong, not its value
+    mark = node.key if fault["type"] == "extra_forbidden" and node.key else _shown_at(node)
+    return mark, _sentence(fault)
+
+
 def _locate(tree: Node, place: Place) -> Mark:
-    """Return where `place` starts in the file, or the nearest section above; names of forms are stepped over."""
+    return _shown_at(_node_at(tree, place))
+
+
+def _shown_at(node: Node) -> Mark:
+    return node.key if node.key is not None and isinstance(node.value, dict | list) else node.mark
+
+
+def _node_at(tree: Node, place: Place) -> Node:
+    """Return the node at `place`, or the nearest above it; names of forms are stepped over."""
     node = tree
     for part in place:
         if isinstance(node.value, dict) and part in node.value:
             node = node.value[str(part)]
         elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
-    return node.key if node.key is not None and isinstance(node.value, dict | list) else node.mark
+    return node
 
 
 def _place_in_plan(text: str) -> Fault:
