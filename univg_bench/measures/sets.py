@@ -9,6 +9,7 @@ import numpy as np
 
 from univg_bench.errors import SampleError
 from univg_bench.measures.data import Details, Evidence, Number
+from univg_bench.metrics.duplicates import said_of_duplicates, unique_videos
 from univg_bench.metrics.extrapolate import fvd_at_infinity
 from univg_bench.metrics.fid import fid
 from univg_bench.metrics.fvd import FvdResult, fvd
@@ -93,8 +94,9 @@ def kvd_number(metric: KvdMetric, evidence: Evidence) -> Number:
         details={
             "standard_error": result.standard_error, "dimensions": result.dim, "subsets": result.subsets,
             "subset_mean": result.subset_mean, "subset_sd": result.subset_deviation, "all_pairs": result.all_pairs,
+            **_unique(evidence),
         },
-        warnings=result.warnings,
+        warnings=[*result.warnings, *_duplicates(evidence)],
     )  # fmt: skip
 
 
@@ -106,8 +108,11 @@ def manifold_number(metric: ManifoldMetric, evidence: Evidence) -> Number:
         value=four[metric.quantity], n=result.n, n_reference=result.n_reference,
         interval=None,  # a redrawn video lies at distance 0 from its copy, which moves every ball
         details={**four, "coverage_of_equals": result.coverage_of_equals, "neighbours": result.neighbours,
-                 "dimensions": result.dim},
-        warnings=[*result.warnings, "no interval: redrawing videos would put copies into each other's balls"],
+                 "dimensions": result.dim, **_unique(evidence)},
+        warnings=[
+            *result.warnings, *_duplicates(evidence),
+            "no interval: redrawing videos would put copies into each other's balls",
+        ],
     )  # fmt: skip
 
 
@@ -141,7 +146,22 @@ def fid_number(metric: FidMetric, evidence: Evidence) -> Number:
         value=result.value, n=result.n, n_reference=result.n_reference, interval=None,
         details={
             "mean_part": result.parts.mean, "trace_part": result.parts.trace, "dimensions": result.dim,
-            "frames": result.n_frames, "reference_frames": result.n_reference_frames,
+            "frames": result.n_frames, "reference_frames": result.n_reference_frames, **_unique(evidence),
         },
-        warnings=[*result.warnings, "no interval: at 2,048 dimensions each replicate takes seconds"],
+        warnings=[
+            *result.warnings, *_duplicates(evidence), "no interval: at 2,048 dimensions each replicate takes seconds",
+        ],
     )  # fmt: skip
+
+
+def _unique(evidence: Evidence) -> dict[str, int]:
+    samples, references = evidence.samples, evidence.references
+    return {
+        "n_unique": unique_videos(samples.rows, samples.rows_per_name),
+        "n_reference_unique": unique_videos(references.rows, references.rows_per_name),
+    }
+
+
+def _duplicates(evidence: Evidence) -> list[str]:
+    n, n_reference = len(evidence.samples.names), len(evidence.references.names)
+    return list(said_of_duplicates(n=n, n_reference=n_reference, **_unique(evidence)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from univg_bench.errors import InputError
+from univg_bench.metrics.duplicates import said_of_duplicates, unique_videos
 from univg_bench.metrics.frechet import FrechetParts, frechet_parts
 from univg_bench.metrics.intervals import Z95, Interval, cluster_codes, few_clusters, redraws
 from univg_bench.statistics import GaussianStats, moments_of
@@ -63,7 +63,7 @@ def fvd(
     generated = moments_of(samples).gaussian(ddof=ddof)
     real = moments_of(references).gaussian(ddof=ddof)
     parts = frechet_parts(generated, real)
-    unique, reference_unique = _unique(samples), _unique(references)
+    unique, reference_unique = unique_videos(samples), unique_videos(references)
     interval, num_clusters = None, len({*clusters, *reference_clusters})
     deviation = None
     if replicates and num_clusters > 1:
@@ -119,10 +119,6 @@ def bootstrap_deviation(
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def _unique(rows: Features) -> int:
-    return len({hashlib.sha256(row.tobytes()).digest() for row in rows})
-
-
 def _warnings(generated: GaussianStats, real: GaussianStats, unique: int, reference_unique: int) -> Iterator[str]:
     dim, least = generated.mu.size, min(generated.n, real.n)
     if least < dim:
@@ -137,7 +133,6 @@ def _warnings(generated: GaussianStats, real: GaussianStats, unique: int, refere
         )
     if generated.n != real.n:
         yield f"{generated.n} generated against {real.n} real videos: the bias differs from that of equal sets"
-    if unique < generated.n:
-        yield f"{generated.n - unique} of {generated.n} generated videos have the features of another one"
-    if reference_unique < real.n:
-        yield f"{real.n - reference_unique} of {real.n} real videos have the features of another one"
+    yield from said_of_duplicates(
+        n=generated.n, n_unique=unique, n_reference=real.n, n_reference_unique=reference_unique
+    )
