@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("univg_bench.commands.doctor:doctor", "Say whether this machine can do the planned run."),
     "protocol": ("univg_bench.commands.protocol:protocol", "List, show, validate and compare protocol files."),
     "prepare": ("univg_bench.commands.prepare:prepare", "Check a data set that you have, or render Moving Shapes."),
+    "generate": ("univg_bench.commands.generate:generate", "Run a model over a protocol's items into a run."),
     "import": ("univg_bench.commands.import_:import_", "Take a folder of somebody's videos into a run."),
     "check": ("univg_bench.commands.check:check", "Name missing, short, unreadable and suspicious samples of a run."),
     "evaluate": ("univg_bench.commands.evaluate:evaluate", "Compute the protocol's metrics of runs: results.json."),

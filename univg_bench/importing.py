@@ -104,11 +104,11 @@ def import_samples(
         allow_missing=allow_missing,
         images=str(images.absolute()) if images else "",
     )
-    _refuse_another_run(folder, facts)
+    refuse_another_run(folder, facts)
     if conditions:
         write_bytes(folder / "conditions.json", canonical_json(conditions) + b"\n")
     if not (folder / "run.json").is_file():
-        _save(folder, protocol, replace(facts, allow_missing=False))
+        save_run(folder, protocol, replace(facts, allow_missing=False))
     tally = index_videos(
         [Source(name, matched.paths.get(key)) for key, name in names.items()],
         folder,
@@ -122,7 +122,7 @@ def import_samples(
     run = Run(folder, facts)
     found = tuple(find_problems(run.rows(), Needs.of_samples(protocol)))
     run = Run(folder, replace(facts, allow_missing=allow_missing and any(p.kind in FAILING for p in found)))
-    _save(folder, protocol, run.facts)
+    save_run(folder, protocol, run.facts)
     return Imported(run, tally, found)
 
 
@@ -140,7 +140,8 @@ def refuse_failing(imported: Imported) -> None:
     )
 
 
-def _save(folder: Path, protocol: Protocol, facts: RunFacts) -> None:
+def save_run(folder: Path, protocol: Protocol, facts: RunFacts) -> None:
+    """Write protocol.json and run.json, unless they hold just this."""
     for name, content in (
         ("protocol.json", (protocol.model_dump_json(by_alias=True, indent=2) + "\n").encode()),
         ("run.json", json_bytes(RUN_SCHEMA, facts)),
@@ -150,7 +151,8 @@ def _save(folder: Path, protocol: Protocol, facts: RunFacts) -> None:
             write_bytes(path, content)
 
 
-def _refuse_another_run(folder: Path, facts: RunFacts) -> None:
+def refuse_another_run(folder: Path, facts: RunFacts) -> None:
+    """Raise InputError when the folder holds the samples of another protocol, model or origin."""
     if not (folder / "run.json").is_file():
         return
     stored = Run.open(folder).facts

@@ -35,6 +35,7 @@ from univg_bench.samples import (
     json_bytes,
     part_bytes,
     read_part,
+    stored_path,
 )
 from univg_bench.video import probe
 
@@ -90,7 +91,7 @@ def index_videos(
     """
     root = root.absolute()
     _check(sources, root, dest)
-    with _sole_writer(dest):
+    with sole_writer(dest):
         return _fill(sources, dest, root, place, workers, console, title)
 
 
@@ -104,7 +105,7 @@ def indexed_rows(
     """
     root = root.absolute()
     _check(sources, root, dest)
-    with _sole_writer(dest, wait=True):
+    with sole_writer(dest, wait=True):
         _fill(sources, dest, root, "in-place", workers, console, title)
         return list(Index(dest).rows())
 
@@ -217,15 +218,13 @@ def _placed(name: str, path: Path, chunk: _Chunk) -> Row:
         raise UnreadableVideo("unreadable", "this is no file (a folder, a pipe or a device)")
     source_path = _below(path, chunk.root)
     if chunk.place == "in-place":
-        row = _described(name, path, source_path)
+        row = described(name, path, source_path)
     else:
-        # 256 folders: none of them holds many files, also with 59,800 samples
-        suffix = path.suffix.lower() if path.suffix.lower() in VIDEO_SUFFIXES else ""
-        stored = f"samples/{hashlib.sha256(name.encode()).hexdigest()[:2]}/{name}{suffix}"
+        stored = stored_path(name, path.suffix.lower() if path.suffix.lower() in VIDEO_SUFFIXES else "")
         with atomic(chunk.dest / stored) as temporary:
             # decode what was placed, not what it was made from: the row then speaks of the stored bytes
             _place(path, temporary, chunk.place)
-            row = _described(name, temporary, stored)
+            row = described(name, temporary, stored)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise UnreadableVideo("unreadable", "the file changed while it was read; import again when it is finished")
@@ -251,7 +250,11 @@ def _place(path: Path, dest: Path, place: Place) -> None:
         raise InputError(f"could not {place} {path}: {error.strerror}; use --place copy") from error
 
 
-def _described(name: str, path: Path, stored: str) -> Row:
+def described(name: str, path: Path, stored: str) -> Row:
+    """Return the row of the video in `path`, decoded to its end, as one that lies at `stored` in its index.
+
+    Raises UnreadableVideo.
+    """
     facts = probe(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -294,8 +297,11 @@ def _remove_strays(index: Index, parts: int) -> None:
 
 
 @contextmanager
-def _sole_writer(dest: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the folder's lock, or wait for it; the system drops it when the process ends, however it ends."""
+def sole_writer(dest: Path, *, wait: bool = False, shared: bool = False) -> Iterator[None]:
+    """Hold the folder's lock, or wait for it; the system drops it when the process ends, however it ends.
+
+    shared: only against writers that do not share, for those who never touch the same file.
+    """
     try:
         with machine_faults(f"write {dest}"):
             dest.mkdir(parents=True, exist_ok=True)
@@ -306,7 +312,7 @@ def _sole_writer(dest: Path, *, wait: bool = False) -> Iterator[None]:
         ) from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise InfrastructureError(
                 f"another process is filling {dest}; wait for it to end, then run the same command again"

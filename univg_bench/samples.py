@@ -4,10 +4,11 @@ A run lies in `<runs>/<protocol>@<version>/<model>/`:
 
     run.json                    whose samples these are, under which protocol
     conditions.json             SHA-256 of each item's condition image, where the images were named
+    model.json                  of generated samples: the model's card, its options, type of numbers, device
     protocol.json               the protocol itself, so that the folder speaks for itself
     index.json                  how the files are placed, how many rows there are, whether the last import ended
     manifest/00000.jsonl ...    one row per sample, 16 rows a part, in the order of the items
-    samples/<2 hex>/<item>-s<k>.<suffix>
+    samples/<2 hex>/<item>-s<k>.<suffix>, and of generated ones <item>-s<k>.json, how they were made
 
 A set of references is the lower half of that: index.json and manifest, in a folder of its own (`Index`).
 Parts and files appear complete or not at all (`atomic.py`), and the parts are cut by the plan alone, so the bytes of a
@@ -16,6 +17,7 @@ manifest depend on the sources and on nothing else: not on workers, interruption
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -111,7 +113,7 @@ class Index:
         facts = self.facts
         if not facts.complete:
             raise SampleError(
-                f"{self.folder} was not finished: the import that filled it was stopped; run the same import again"
+                f"{self.folder} was not finished: what filled it was stopped; run the same import or generate again"
             )
         seen: set[str] = set()
         for part in range(-(-facts.count // ROWS_PER_PART)):
@@ -233,6 +235,12 @@ class Run:
 def sample_name(item_id: str, k: int) -> str:
     """Return the name of sample `k` of an item, which is also its file's: `video7010.c03-s0`."""
     return f"{item_id}-s{k}"
+
+
+def stored_path(name: str, suffix: str) -> str:
+    """Return where the file of a sample lies below its index."""
+    # 256 folders: none of them holds many files, also with 59,800 samples
+    return f"samples/{hashlib.sha256(name.encode()).hexdigest()[:2]}/{name}{suffix}"
 
 
 def is_inner(path: str) -> bool:
