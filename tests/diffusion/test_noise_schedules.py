@@ -1,6 +1,7 @@
 """Schedules are float64 tables whose signal only ever falls, and the rescaled one ends at exactly no signal."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -129,3 +130,12 @@ def test_what_is_not_variance_preserving_cannot_be_rescaled() -> None:
 def test_a_schedule_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         schedule.cosine().alpha = table(1.0)  # type: ignore[misc]
+
+
+def test_the_interpolated_schedule_is_shifted_by_another_scale_at_either_end() -> None:
+    """log SNR 15 - 2 log 2 at the clean end, -15 - 2 log 4 at the noisy one: VGen's defaults, by hand."""
+    found_table = schedule.logsnr_cosine_interp()
+    ends = torch.tensor([0, -1])
+    found = 2 * (found_table.alpha[ends] / found_table.sigma[ends]).log()
+    expected = torch.tensor([15 - 2 * math.log(2), -15 - 2 * math.log(4)], dtype=torch.float64)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=0)
