@@ -16,7 +16,7 @@ demo: .venv/installed ## protocol -> samples -> eleven metrics -> table, in a fe
 	$(BIN)/univg-bench demo --dest demo
 
 test: .venv/installed ## every quick test; says which could not run and why
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
 
 test-slow: .venv/installed ## long simulations and crash loops
 	$(BIN)/python -m pytest -m slow
