@@ -20,7 +20,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from univg_bench.errors import InfrastructureError, InputError
@@ -116,8 +116,12 @@ def _engine(url: str, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _settings(raw: Any, _: Any) -> None:
         raw.isolation_level = None  # transactions are ours: BEGIN IMMEDIATE, not the driver's late BEGIN
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            raw.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                raw.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            raw.close()
+            raise
 
     return engine
 
@@ -134,6 +138,10 @@ def _faults() -> Iterator[None]:
         text, state = says.lower(), getattr(fault, "sqlstate", None)
         if "database is locked" in text or "table is locked" in text or state in RETRIED:
             raise _TryAgainError from error
+        if "not a database" in text:
+            raise InputError(
+                "the file is no database of ours; name another one, or a file that does not exist yet"
+            ) from error
         if "full" in text or "disk i/o" in text or "readonly" in text or state == DISK_FULL:
             raise InfrastructureError(
                 f"the database could not be written ({says}); nothing was saved, make room "
@@ -148,6 +156,9 @@ def _faults() -> Iterator[None]:
 
 def _upgrade(connection: Connection) -> None:
     """Bring the tables to the newest form inside the caller's transaction."""
+    if connection.dialect.name == "postgresql":
+        # two servers that start at once must not both create the tables
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7316290)")
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -157,9 +168,9 @@ def _upgrade(connection: Connection) -> None:
         raise InputError(
             f"the database has the form {found}, which this version does not know; update univg-bench to open it"
         )
-    if connection.dialect.name == "postgresql":
-        # two servers that start at once must not both create the tables
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7316290)")
-        found = MigrationContext.configure(connection).get_current_revision()
+    if found is None and (tables := inspect(connection).get_table_names()):
+        raise InputError(
+            f"the database holds tables of something else ({', '.join(tables[:3])}); give the study one of its own"
+        )
     if found != ScriptDirectory.from_config(config).get_current_head():
         command.upgrade(config, "head")

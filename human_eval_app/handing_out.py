@@ -11,7 +11,7 @@ import secrets
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from human_eval_app.assignment import Finish, Kind, Next, Pair, Seen, lease_is_live, next_for
 from human_eval_app.refusals import RefusedError
@@ -117,19 +117,21 @@ def _pairs(
     connection: Connection, store: Store, now: int, *, but: int
 ) -> dict[int, tuple[Pair, Row[tuple[object, ...]]]]:
     """Return every pair of the study with its main ratings by anybody and the live leases of all others than `but`."""
-    done: Counter[int] = Counter()
-    leased: Counter[int] = Counter()
-    rows = connection.execute(
-        select(ASSIGNMENT, ANNOTATOR.c.status.label("annotator_status"))
+    counted = (
+        select(ASSIGNMENT.c.pair_id, func.count().label("num"))
         .join(ANNOTATOR, ANNOTATOR.c.id == ASSIGNMENT.c.annotator_id)
-        .where(ANNOTATOR.c.study_id == store.study_id, ASSIGNMENT.c.kind == "main")
-        .where(ASSIGNMENT.c.status.in_(("done", "pending")), ANNOTATOR.c.status != "withdrawn")
+        .where(ANNOTATOR.c.study_id == store.study_id, ANNOTATOR.c.status != "withdrawn")
+        .where(ASSIGNMENT.c.kind == "main", ASSIGNMENT.c.status == "done")
+        .group_by(ASSIGNMENT.c.pair_id)
     )
-    for row in rows:
-        if row.status == "done":
-            done[row.pair_id] += 1
-        elif row.annotator_id != but and _live(row, now):
-            leased[row.pair_id] += 1
+    done = Counter({row.pair_id: row.num for row in connection.execute(counted)})
+    pending = (
+        select(ASSIGNMENT)
+        .join(ANNOTATOR, ANNOTATOR.c.id == ASSIGNMENT.c.annotator_id)
+        .where(ANNOTATOR.c.study_id == store.study_id, ANNOTATOR.c.id != but)
+        .where(ASSIGNMENT.c.kind == "main", ASSIGNMENT.c.status == "pending")
+    )
+    leased = Counter(row.pair_id for row in connection.execute(pending) if _live(row, now))
     listed = connection.execute(select(PAIR).where(PAIR.c.study_id == store.study_id).order_by(PAIR.c.position))
     return {
         row.id: (Pair(row.id, row.kind, f"{row.method}|{row.other}", done[row.id], leased[row.id]), row)

@@ -39,6 +39,8 @@ WITHOUT_TORCH = [
     "univg_bench.measures.kinds",
     "univg_bench.conditions",
     "human_eval_app",
+    "human_eval_app.handing_out",
+    "human_eval_app.export",
 ]
 
 
