@@ -28,7 +28,7 @@ from univg_bench.per_video import write_per_video
 from univg_bench.problems import failing, suspicious
 from univg_bench.protocol import GivenImages, Protocol
 from univg_bench.protocol_metrics import Metric, recipe_of, weights_of
-from univg_bench.records import Cost, ModelPart, ProtocolPart, Record, Status, VideoSetPart, save_record
+from univg_bench.records import Cost, GeneratedPart, ModelPart, ProtocolPart, Record, Status, VideoSetPart, save_record
 from univg_bench.samples import Row, Run
 from univg_bench.scored import scored_sets
 
@@ -94,6 +94,7 @@ def evaluate_run(
             origin=run.facts.origin,
             source=run.facts.source,
             conditions_sha256=run.facts.conditions_digest or None,
+            generated=_generated(run),
         ),
         status=Status(
             complete=not failing(found) and len(references) == num_references,
@@ -129,6 +130,17 @@ def evaluate_run(
     )
     save_record(record, path / "results.json")
     return record
+
+
+def _generated(run: Run) -> GeneratedPart | None:
+    facts = run.model_facts()
+    if facts is None:
+        return None
+    try:
+        told = {name: facts[name] for name in ("model", "dtype", "device", "base_seed")}
+        return GeneratedPart(card_name=facts["card"]["name"], weights=facts["card"]["weights"], **told)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{run.folder}/model.json is damaged; run the same generate again") from error
 
 
 def _extractor(metric: Metric, weights: Path | None, device: str) -> Extractor:

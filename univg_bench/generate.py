@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
 from univg_bench.atomic import machine_faults, sweep, write_bytes
 from univg_bench.canonical import canonical_json, digest_of
@@ -33,6 +32,7 @@ from univg_bench.problems import Needs, Problem, find_problems
 from univg_bench.protocol import Protocol
 from univg_bench.samples import (
     INDEX_SCHEMA,
+    MODEL_SCHEMA,
     ROWS_PER_PART,
     Index,
     IndexFacts,
@@ -42,8 +42,6 @@ from univg_bench.samples import (
     json_bytes,
     part_bytes,
 )
-
-MODEL_SCHEMA = "univg-bench/model/1"
 
 
 @dataclass(frozen=True)
@@ -138,23 +136,6 @@ def generate_samples(
         unload()
 
 
-def load_model_facts(folder: Path) -> dict[str, Any] | None:
-    """Return the content of the run's model.json: card, options, type of numbers; None for imported videos.
-
-    Raises InputError when it is damaged.
-    """
-    path = folder / "model.json"
-    if not path.is_file():
-        return None
-    try:
-        facts: dict[str, Any] = json.loads(path.read_bytes())
-        if facts.pop("schema") != MODEL_SCHEMA:
-            raise ValueError("another schema")
-    except (ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} is not of the form {MODEL_SCHEMA}; run the same generate again") from error
-    return facts
-
-
 def _check_card(card: ModelCard, protocol: Protocol) -> None:
     """Raise InputError for what the card says that the model cannot do, before anything is made."""
     given = [("text", protocol.conditions.text), ("image", protocol.conditions.image is not None)]
@@ -186,7 +167,7 @@ def _begin(
     folder = run.folder
     if not (folder / "run.json").is_file() and ((folder / "samples").exists() or (folder / "manifest").exists()):
         raise InputError(f"{folder} holds files that no run of ours describes; give another --dest")
-    stored = load_model_facts(folder)
+    stored = run.model_facts()
     if stored is not None and stored.get("base_seed") != base_seed:
         raise InputError(
             f"{folder} holds samples of base seed {stored.get('base_seed')}, this command says {base_seed}; they are"

@@ -34,6 +34,17 @@ class ProtocolPart(Part):
     task: str
 
 
+class GeneratedPart(Part):
+    """What a generated run was made with; all of it stands in the run's model.json."""
+
+    model: str = Field(description="its name among the installed ones, or package.module:factory")
+    card_name: str = Field(description="what the model calls itself")
+    weights: dict[str, str] = Field(description="part -> SHA-256, by the model's own card")
+    dtype: str
+    device: str
+    base_seed: int
+
+
 class ModelPart(Part):
     """Whose videos were scored, and how they came here."""
 
@@ -41,6 +52,7 @@ class ModelPart(Part):
     origin: str
     source: str
     conditions_sha256: str | None = Field(description="over the condition images named at import; null: none were")
+    generated: GeneratedPart | None = Field(default=None, description="null: the videos were imported")
 
 
 class Status(Part):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 INDEX_SCHEMA = "univg-bench/index/1"
 RUN_SCHEMA = "univg-bench/run/1"
+MODEL_SCHEMA = "univg-bench/model/1"
 ROWS_PER_PART = 16
 
 Status = Literal["ok", "missing", "unreadable", "truncated", "corrupt"]
@@ -210,6 +211,14 @@ class Run:
         """Return where the video of `row` lies. Raises SampleError when that is outside of the run."""
         return self.index.path_of(row)
 
+    def model_facts(self) -> dict[str, Any] | None:
+        """Return the content of model.json: card, options, type of numbers; None for imported samples.
+
+        Raises InputError when it is damaged.
+        """
+        path = self.folder / "model.json"
+        return _load_json(path, MODEL_SCHEMA) if path.is_file() else None
+
     def protocol(self) -> Protocol:
         """Return the protocol that the run was made under, as stored in the run.
 
@@ -292,7 +301,7 @@ def _load_json(path: Path, schema: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(f"found no {path}; give the folder of a run or of an index") from error
     except ValueError as error:
-        raise InputError(f"{path} is not JSON; it was edited or damaged: import again into a new --dest") from error
+        raise InputError(f"{path} is not JSON; it was edited or damaged: make the run again in a new --dest") from error
     if not isinstance(data, dict) or data.pop("schema", None) != schema:
-        raise InputError(f"{path} is not of the form {schema}; it was made by another version: import again")
+        raise InputError(f"{path} is not of the form {schema}; it was made by another version: make the run again")
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -17,6 +18,7 @@ from univg_bench.cli import run
 from univg_bench.encode import write_lossless
 from univg_bench.errors import SampleError
 from univg_bench.plan import seed_of
+from univg_bench.records import load_record
 from univg_bench.samples import Run
 from univg_bench.video import decode
 
@@ -319,3 +321,23 @@ def test_the_manifest_is_of_the_form_that_import_writes(world: Path) -> None:
             del row[field]
     assert imported == rows(path_of(world))
     assert manifest(path_of(world))
+
+
+def test_a_generated_run_is_evaluated_and_its_result_names_the_weights(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert generate(world) == 0
+    path = path_of(world)
+    assert run(["-q", "evaluate", str(path), "--workers", "1"]) == 0
+    model = load_record(path).model
+    assert (model.name, model.origin, model.generated is not None) == ("noise", "generate", True)
+    assert model.generated is not None
+    assert model.generated.weights == {"all": hashlib.sha256(b"a").hexdigest()}
+    assert (model.generated.dtype, model.generated.base_seed) == ("float32", 0)
+    facts = json.loads((path / "model.json").read_bytes())
+    del facts["card"]["weights"]
+    (path / "model.json").write_text(json.dumps(facts))
+    assert run(["-q", "evaluate", str(path), "--workers", "1"]) == 2
+    assert "model.json is damaged; run the same generate again" in capsys.readouterr().err
+    assert generate(world) == 0
+    assert run(["-q", "evaluate", str(path), "--workers", "1"]) == 0
