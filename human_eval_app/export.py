@@ -120,12 +120,14 @@ def _problems(connection: Connection, store: Store) -> list[str]:
             )
     answered = set()
     for row in connection.execute(
-        select(SUBMISSION)
+        select(SUBMISSION, ASSIGNMENT.c.status)
         .join(ASSIGNMENT, ASSIGNMENT.c.id == SUBMISSION.c.assignment_id)
         .join(PAIR, PAIR.c.id == ASSIGNMENT.c.pair_id)
         .where(mine)
     ):
         answered.add(row.assignment_id)
+        if row.status != "done":
+            problems.append(f"assignment {row.assignment_id} has answers, but is {row.status}")
         found = counted[row.assignment_id, row.revision]
         if found != row.num_ratings:
             problems.append(f"assignment {row.assignment_id} has {found} of {row.num_ratings} ratings")

@@ -11,7 +11,7 @@ import secrets
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from human_eval_app.assignment import Finish, Kind, Next, Pair, Seen, lease_is_live, next_for
 from human_eval_app.refusals import RefusedError
@@ -117,21 +117,23 @@ def _pairs(
     connection: Connection, store: Store, now: int, *, but: int
 ) -> dict[int, tuple[Pair, Row[tuple[object, ...]]]]:
     """Return every pair of the study with its main ratings by anybody and the live leases of all others than `but`."""
-    counted = (
-        select(ASSIGNMENT.c.pair_id, func.count().label("num"))
+    # one statement, so one snapshot: an answer that arrives between two would be in neither count, and its place would
+    # be given away again. Answered rows of a pair come as one line, open ones each with its lease.
+    open_one = case((ASSIGNMENT.c.status == "pending", ASSIGNMENT.c.id), else_=0)
+    rows = connection.execute(
+        select(
+            ASSIGNMENT.c.pair_id, open_one.label("open_one"), func.count().label("num"),
+            func.max(ASSIGNMENT.c.opened_ms).label("opened_ms"),
+            func.max(ASSIGNMENT.c.lease_until_ms).label("lease_until_ms"),
+        )
         .join(ANNOTATOR, ANNOTATOR.c.id == ASSIGNMENT.c.annotator_id)
         .where(ANNOTATOR.c.study_id == store.study_id, ANNOTATOR.c.status != "withdrawn")
-        .where(ASSIGNMENT.c.kind == "main", ASSIGNMENT.c.status == "done")
-        .group_by(ASSIGNMENT.c.pair_id)
-    )
-    done = Counter({row.pair_id: row.num for row in connection.execute(counted)})
-    pending = (
-        select(ASSIGNMENT)
-        .join(ANNOTATOR, ANNOTATOR.c.id == ASSIGNMENT.c.annotator_id)
-        .where(ANNOTATOR.c.study_id == store.study_id, ANNOTATOR.c.id != but)
-        .where(ASSIGNMENT.c.kind == "main", ASSIGNMENT.c.status == "pending")
-    )
-    leased = Counter(row.pair_id for row in connection.execute(pending) if _live(row, now))
+        .where(ASSIGNMENT.c.kind == "main")
+        .where((ASSIGNMENT.c.status == "done") | ((ASSIGNMENT.c.status == "pending") & (ANNOTATOR.c.id != but)))
+        .group_by(ASSIGNMENT.c.pair_id, open_one)
+    ).all()  # fmt: skip
+    done = Counter({row.pair_id: row.num for row in rows if not row.open_one})
+    leased = Counter(row.pair_id for row in rows if row.open_one and _live(row, now))
     listed = connection.execute(select(PAIR).where(PAIR.c.study_id == store.study_id).order_by(PAIR.c.position))
     return {
         row.id: (Pair(row.id, row.kind, f"{row.method}|{row.other}", done[row.id], leased[row.id]), row)
@@ -155,8 +157,9 @@ def _live(row: Row[tuple[object, ...]], now: int) -> bool:
 
 
 def _release(connection: Connection, assignment_id: int) -> None:
-    gone = {"status": "released", "position": None}
-    connection.execute(update(ASSIGNMENT).where(ASSIGNMENT.c.id == assignment_id).values(gone))
+    # its answer may have come since the row was read, and an answered pair is never released
+    still_open = (ASSIGNMENT.c.id == assignment_id) & (ASSIGNMENT.c.status == "pending")
+    connection.execute(update(ASSIGNMENT).where(still_open).values(status="released", position=None))
 
 
 def _lease(store: Store, now: int) -> dict[str, int]:

@@ -100,6 +100,7 @@ def test_an_empty_study_has_nothing_to_export(url: str, tmp_path: Path) -> None:
         ("UPDATE rating SET choice = CASE choice WHEN 'G' THEN 'B' ELSE 'G' END", "its click says otherwise"),
         ("DELETE FROM rating WHERE dimension = 'OL'", "has 2 of 3 ratings"),
         ("DELETE FROM rating; DELETE FROM submission", "is done without answers"),
+        ("UPDATE assignment SET status = 'released', position = NULL", "has answers, but is released"),
     ],
 )
 def test_a_database_that_contradicts_itself_is_not_exported(tmp_path: Path, damage: str, sentence: str) -> None:
