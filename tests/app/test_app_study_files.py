@@ -112,3 +112,13 @@ def test_the_schema_accepts_what_the_program_accepts_and_refuses_what_it_refuses
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content | {"peak": True}, schema)
     assert json.loads(json.dumps(schema)) == schema
+
+
+def test_the_study_file_of_the_docs_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "app_core.md").read_text()
+    example = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    assert len(example) == 1
+    path = tmp_path / "study.yaml"
+    path.write_text(example[0])
+    study = load_study(path)
+    assert [item.task for item in study.items] == ["t2v", "i2v"]
