@@ -27,6 +27,7 @@ WITHOUT_TORCH = [
     "univg_bench.video",
     "univg_bench.samples",
     "univg_bench.importing",
+    "univg_bench.generate",
     "univg_bench.datasets",
     "univg_bench.statistics",
     "univg_bench.metrics.fvd",
