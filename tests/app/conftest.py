@@ -28,9 +28,11 @@ def _postgres_account() -> str | None:
 def postgres_server() -> Iterator[str]:
     """The URL of a private server, without a database name; it listens on a socket in its own folder only."""
     pytest.importorskip("psycopg", reason="needs psycopg: pip install 'univg-bench[postgres]'")
-    found = [shutil.which(name) for name in BINARIES]
+    # Debian keeps them out of the PATH, one folder per version
+    places = os.pathsep.join([os.environ["PATH"], *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin")))])
+    found = [shutil.which(name, path=places) for name in BINARIES]
     if None in found:
-        pytest.skip("needs initdb and pg_ctl on the PATH; install PostgreSQL (apt-get install postgresql) to enable it")
+        pytest.skip("needs initdb and pg_ctl; install PostgreSQL (apt-get install postgresql) to enable it")
     initdb, pg_ctl = map(str, found)
     account = _postgres_account()
     # not pytest's own folder: another account must be able to enter it, and socket paths are limited to 107 bytes
