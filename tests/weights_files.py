@@ -7,13 +7,19 @@ import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
 from univg_bench.features.crc32c import crc32c, masked
 from univg_bench.features.i3d import I3D
+
+CLIP = b"\x00" * 8 + b"{clip"  # eight bytes of header length, then JSON: enough for who only looks at checksums
+DATA = "model.ckpt.data-00000-of-00001"
+RGB = "RGB/inception_i3d/"
 
 _TF_PARTS = {
     "conv3d.weight": "conv_3d/w", "conv3d.bias": "conv_3d/b", "bn.bias": "batch_norm/beta",
@@ -24,9 +30,19 @@ _TF_BRANCHES = {"b0": "0/Conv3d_0a_1x1", "b1a": "1/Conv3d_0a_1x1", "b1b": "1/Con
 _HASSONY2_BRANCHES = {"b0": "0", "b1a": "1.0", "b1b": "1.1", "b2a": "2.0", "b2b": "2.1", "b3b": "3.1"}
 
 
+def narrow(classes: int = 12, bn_eps: float = 1e-3) -> I3D:
+    """Return an eighth of the published network, with random weights."""
+    return I3D(classes, width=0.125, bn_eps=bn_eps)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Return the record that a command printed with --json."""
+    return json.loads(capsys.readouterr().out)
+
+
 def i3d_state(net: I3D | None = None, seed: int = 0) -> dict[str, Tensor]:
     """Return random weights of an I3D (by default a narrow one of 12 classes) under our keys, scales of one."""
-    net = net or I3D(12, width=0.125)
+    net = net or narrow()
     generator = torch.Generator().manual_seed(seed)
     return {
         key: torch.ones_like(value) if key.endswith("bn.weight") else torch.rand(value.shape, generator=generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import open_clip
@@ -70,3 +71,10 @@ def video_checkpoint(nets: Networks) -> dict[str, Tensor]:
     }
     tables = {name: torch.linspace(0, 1, 10) for name in ("betas", "sqrt_alphas_cumprod", "scale_arr")}
     return tables | {prefix + key: value for prefix, part in places.items() for key, value in part.items()}
+
+
+def written(tmp_path: Path, content: Any, name: str = "model.ckpt") -> Path:
+    """Return the path of `content`, written as trainers do."""
+    path = tmp_path / name
+    torch.save(content, path)
+    return path
