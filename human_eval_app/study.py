@@ -19,6 +19,7 @@ from univg_bench.protocol_fields import Count, Id, InnerPath, Line, Strict
 
 Task = Literal["t2v", "i2v", "ti2v"]
 Choice = Literal["G", "S", "B"]
+Language = Literal["en", "zh"]
 Measure = Literal[
     "straight_line", "left_share", "same_share", "speed", "gold_accuracy", "repeat_consistency", "agreement", "watched",
 ]  # fmt: skip
@@ -108,6 +109,29 @@ class Presentation(Strict):
     touch: Literal["refuse", "allow"] = "refuse"
 
 
+class About(Strict):
+    """What people are told before they begin and when they are done; texts by language.
+
+    None of it is the study's `title`, which may name what is compared.
+    """
+
+    title: dict[Language, Line] = Field(default_factory=dict, description="heading of the first page")
+    who: dict[Language, Line] = Field(default_factory=dict, description="who asks, as a whole sentence")
+    contact: Line | None = Field(default=None, description="whom to write to, an address of e-mail for example")
+    pay: dict[Language, Line] = Field(default_factory=dict, description="what people get, as a whole sentence")
+    minutes: Count | None = Field(default=None, description="length of one session; session.minutes by default")
+    consent: dict[Language, InnerPath] = Field(
+        default_factory=dict, description="text (Markdown) below the folder of the study; by default one of ours"
+    )
+    completion_code: Line | None = Field(default=None, description="shown at the end to who came with a code")
+
+
+class Prolific(Strict):
+    """People who come from Prolific; without this section nobody can."""
+
+    completion_code: Line = Field(description="of the return link at the end")
+
+
 class DimensionSpec(Strict):
     """A dimension of the study's own."""
 
@@ -150,7 +174,9 @@ class Study(Strict):
     version: Count
     title: Line
     seed: int = Field(default=0, ge=0, le=2**32, description="of every order and place")
-    languages: Annotated[tuple[Literal["en", "zh"], ...], Field(min_length=1)] = ("en",)
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en",)
+    about: About = About()
+    prolific: Prolific | None = None
     methods: Annotated[tuple[Method, ...], Field(min_length=2)]
     ours: Key = Field(description="the method that G speaks for")
     others: Annotated[tuple[Key, ...], Field(min_length=1)]
