@@ -23,6 +23,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+from human_eval_app.backup import FOLDER, copy_database, new_name
 from univg_bench.errors import InfrastructureError, InputError
 
 T = TypeVar("T")
@@ -131,7 +132,7 @@ def _faults() -> Iterator[None]:
     """Turn what the machine does to a database into sentences; errors of ours pass unchanged."""
     try:
         yield
-    except (DBAPIError, sqlite3.OperationalError) as error:
+    except (DBAPIError, sqlite3.DatabaseError) as error:
         # what happens while a connection is opened comes without SQLAlchemy's wrapping
         fault = error.orig if isinstance(error, DBAPIError) else error
         says = (str(fault).splitlines() or ["no reason given"])[0]
@@ -142,6 +143,8 @@ def _faults() -> Iterator[None]:
             raise InputError(
                 "the file is no database of ours; name another one, or a file that does not exist yet"
             ) from error
+        if "malformed" in text:
+            raise InputError(f"the database is damaged ({says}); restore it from a backup") from error
         if "full" in text or "disk i/o" in text or "readonly" in text or state == DISK_FULL:
             raise InfrastructureError(
                 f"the database could not be written ({says}); nothing was saved, make room "
@@ -173,4 +176,8 @@ def _upgrade(connection: Connection) -> None:
             f"the database holds tables of something else ({', '.join(tables[:3])}); give the study one of its own"
         )
     if found != ScriptDirectory.from_config(config).get_current_head():
+        if found is not None and connection.dialect.name == "sqlite":
+            # our own transaction has changed nothing yet, so another connection copies the old form
+            path = Path(str(connection.engine.url.database))
+            copy_database(path, path.parent / FOLDER / new_name(path.stem, f"form-{found}"))
         command.upgrade(config, "head")

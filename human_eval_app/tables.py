@@ -1,8 +1,9 @@
 """The tables of a study. Times are whole milliseconds since 1970 (UTC), as the server's clock said.
 
 What never changes in a study (items, dimensions, rules) stays in `study.config`, whose digest is stored beside it;
-tables hold what grows. `submission`, `rating` and `audit` only ever grow: triggers of the database refuse to change or
-delete their rows (migrations/versions), so a correction is a new revision and the history stays.
+tables hold what grows. `submission`, `rating`, `audit` and `event` only ever grow: triggers of the database refuse to
+change or delete their rows (migrations/versions), so a correction is a new revision and the history stays. One way is
+left open: events of somebody who withdrew may be deleted (`forgetting.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 METADATA = MetaData(
@@ -32,6 +34,7 @@ METADATA = MetaData(
     }
 )
 
+# pepper_check: a keyed hash that tells the right pepper from a wrong one, and says nothing about it.
 STUDY = Table(
     "study", METADATA,
     Column("id", Integer, primary_key=True),
@@ -40,6 +43,7 @@ STUDY = Table(
     Column("digest", String(64), nullable=False),
     Column("status", String(10), CheckConstraint("status IN ('open', 'closed')", name="status"), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("pepper_check", String(64)),
 )  # fmt: skip
 
 # Two methods on one item. video_seconds: length of the longer video, once the videos were imported.
@@ -57,7 +61,36 @@ PAIR = Table(
     UniqueConstraint("study_id", "kind", "item", "method", "other"),
 )  # fmt: skip
 
-# code_hash: keyed BLAKE2b; the code itself is shown once and never stored. alias is all that exports know of a person.
+# A video as annotators see it. path: below presentation/, a name that says nothing. made: JSON, what the import did to
+# the source. width ... seconds: of the presentation copy. reason: why there is none.
+VIDEO = Table(
+    "video", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("study.id"), nullable=False),
+    Column("item", String(80), nullable=False),
+    Column("method", String(80), nullable=False),
+    Column(
+        "status", String(10), CheckConstraint("status IN ('ok', 'missing', 'unplayable')", name="status"),
+        nullable=False,
+    ),
+    Column("reason", Text),
+    Column("source_sha256", String(64)),
+    Column("path", String(80)),
+    Column("sha256", String(64)),
+    Column("bytes", BigInteger),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("fps", Float),
+    Column("frames", Integer),
+    Column("seconds", Float),
+    Column("made", Text),
+    CheckConstraint("status <> 'ok' OR (path IS NOT NULL AND sha256 IS NOT NULL)", name="ok_has_a_file"),
+    UniqueConstraint("study_id", "item", "method"),
+)  # fmt: skip
+
+# code_hash: keyed BLAKE2b of the code, or of the id at Prolific; the code itself is shown once and never stored.
+# external_id_enc: that id, encrypted under the pepper. alias is all that exports know of a person. consent_digest: of
+# the text that was shown. device: JSON. breaks: how many were taken.
 ANNOTATOR = Table(
     "annotator", METADATA,
     Column("id", Integer, primary_key=True),
@@ -70,6 +103,20 @@ ANNOTATOR = Table(
         CheckConstraint("status IN ('active', 'screened_out', 'withdrawn')", name="status"), nullable=False,
     ),
     Column("created_ms", BigInteger, nullable=False),
+    Column(
+        "source", String(10), CheckConstraint("source IN ('code', 'prolific')", name="source"), nullable=False,
+        server_default=text("'code'"),
+    ),
+    Column("external_id_enc", Text),
+    Column("consent_ms", BigInteger),
+    Column("consent_digest", String(64)),
+    Column("device", Text),
+    Column("language", String(10)),
+    Column("instructed_ms", BigInteger),
+    Column("finished_ms", BigInteger),
+    Column("comment", String(2000)),
+    Column("session_started_ms", BigInteger),
+    Column("breaks", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("study_id", "alias"),
 )  # fmt: skip
 
@@ -120,6 +167,18 @@ RATING = Table(
     ),
     Column("choice", String(1), CheckConstraint("choice IN ('G', 'S', 'B')", name="choice"), nullable=False),
     ForeignKeyConstraint(["assignment_id", "revision"], ["submission.assignment_id", "submission.revision"]),
+)  # fmt: skip
+
+# What a player did: t_ms since the pair appeared, by the browser's clock; at_ms when it arrived, by ours.
+EVENT = Table(
+    "event", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("assignment_id", ForeignKey("assignment.id"), nullable=False, index=True),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("t_ms", BigInteger, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("value", String(200)),
 )  # fmt: skip
 
 AUDIT = Table(
