@@ -253,6 +253,11 @@ class Store:
         return revision
 
 
+def pepper_check(pepper: bytes) -> str:
+    """Return what a database keeps to know its pepper again; the pepper cannot be computed from it."""
+    return hashlib.blake2b(b"is this the pepper", key=pepper[:64], digest_size=32).hexdigest()
+
+
 def audit(connection: Connection, at_ms: int, who: str, what: str, detail: str) -> None:
     """Add a line to the log, in the caller's transaction: the deed and its line stand or fall together."""
     connection.execute(insert(AUDIT).values(at_ms=at_ms, who=who, what=what, detail=detail))

@@ -209,6 +209,11 @@ class Study(Strict):
         return tuple(d for d in self.plan.dimensions if given[d.needs] and (not codes or d.code in codes))
 
     @property
+    def slug(self) -> str:
+        """`id@version`: the study's name in a database."""
+        return f"{self.id}@{self.version}"
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the whole meaning: another digest is another study."""
         content: dict[str, Any] = self.model_dump(mode="json", by_alias=True)

@@ -1,7 +1,7 @@
 """The second form: what people agreed to and where they are, presentation copies of videos, events of the player.
 
-Columns are added in place, in words that SQLite and PostgreSQL share: Alembic's batch mode would build `annotator` anew,
-which SQLite refuses while assignments point to it.
+Columns are added in place, in words that SQLite and PostgreSQL share: Alembic's batch mode would build `annotator`
+anew, which SQLite refuses while assignments point to it.
 """
 
 import sqlalchemy as sa
