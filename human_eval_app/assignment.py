@@ -88,7 +88,7 @@ def next_for(study: Study, alias: str, *, pairs: Sequence[Pair], seen: Sequence[
     if not free and not rated:
         return over  # nobody practises for nothing
     practice = [p for p in pairs if p.kind == "practice"]
-    step = _practice(study, practice, [s for s in seen if s.kind == "practice"])
+    step = practice_step(study, practice, [s for s in seen if s.kind == "practice"])
     if step == "practice_failed":
         return step
     if step != "passed":
@@ -135,8 +135,8 @@ def lease_is_live(*, opened_ms: int, until_ms: int, now_ms: int) -> bool:
     return now_ms < until_ms and opened_ms - now_ms <= until_ms - opened_ms
 
 
-def _practice(
-    study: Study, practice: Sequence[Pair], done: Sequence[Seen]
+def practice_step(
+    study: Study, practice: Sequence[object], done: Sequence[Seen]
 ) -> int | Literal["passed", "practice_failed"]:
     """Return how many practice pairs are behind, or how practice ended.
 

@@ -85,7 +85,7 @@ def _next(connection: Connection, store: Store, annotator_id: int, now: int) -> 
                 return _renew(connection, store, row, pairs[row.pair_id][1].item, now)
             # others have taken it over meanwhile; a late answer would still be kept
             _release(connection, row.id)
-    wrong = _wrong_practice(connection, annotator_id)
+    wrong = wrong_practice(connection, annotator_id)
     seen = [
         Seen(
             row.pair_id, row.kind, pairs[row.pair_id][0].group, row.position, row.side, row.status,
@@ -141,7 +141,7 @@ def _pairs(
     }
 
 
-def _wrong_practice(connection: Connection, annotator_id: int) -> set[int]:
+def wrong_practice(connection: Connection, annotator_id: int) -> set[int]:
     """Return the practice assignments with an answer that is not the expected one."""
     rows = connection.execute(
         select(RATING.c.assignment_id, RATING.c.dimension, RATING.c.choice, PAIR.c.expected)

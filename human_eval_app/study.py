@@ -65,6 +65,9 @@ class KnownPair(Strict):
     method: Key
     other: Key
     expected: dict[str, Choice] = Field(min_length=1, description="dimension: G (method better), S or B")
+    why: dict[Language, Line] = Field(
+        default_factory=dict, description="what feedback of practice says, as a sentence that names no method"
+    )
 
 
 class Practice(Strict):
