@@ -1,0 +1,1 @@
+"""What the server answers beside Streamlit: sessions, ratings, videos. `table.py` lists every address."""
