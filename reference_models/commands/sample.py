@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from univg_bench.commands.options import setting_of
 from univg_bench.console import Console
 from univg_bench.errors import InputError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference_models.stages.sampling import Watch
-    from univg_bench.model import Setting
 
 MODELS = ("univg-hg", "univg-lg", "univg-base", "univg-animation", "univg-super-resolution")
 
@@ -65,7 +64,7 @@ def sample(
     if dest.suffix != ".mp4":
         raise InputError(f"found --out {dest}, expected a name that ends in .mp4")
     height, width = _size(size)
-    settings = dict(_setting(text) for text in given)
+    settings = dict(setting_of(text, option="--set", example="steps=50") for text in given)
 
     from reference_models.adapters import ReferenceModel
     from univg_bench.atomic import write_bytes
@@ -134,22 +133,6 @@ def _size(text: str | None) -> tuple[int | None, int | None]:
     if not (times and height.isdigit() and width.isdigit()):
         raise InputError(f"found --size {text!r}, expected HEIGHTxWIDTH as 320x576")
     return int(height), int(width)
-
-
-def _setting(text: str) -> tuple[str, Setting]:
-    """Return name and value of NAME=VALUE; what is no number, true, false or none is a word."""
-    name, equals, value = text.partition("=")
-    if not (equals and name):
-        raise InputError(f"found --set {text!r}, expected NAME=VALUE as steps=50")
-    words: Mapping[str, Setting] = {"true": True, "false": False, "none": None}
-    if value in words:
-        return name, words[value]
-    for kind in (int, float):
-        try:
-            return name, kind(value)
-        except ValueError:
-            continue
-    return name, value
 
 
 def _read_video(path: Path) -> NDArray[np.uint8]:

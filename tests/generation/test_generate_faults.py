@@ -105,7 +105,7 @@ def test_a_model_that_cannot_do_it_is_refused_before_any_work(
     ("options", "sentence"),
     [
         (("--option", "colour=red"), "unexpected keyword argument 'colour'"),
-        (("--option", "colour"), "expected KEY=VALUE"),
+        (("--option", "colour"), "expected NAME=VALUE"),
         (("--option", "device=cpu"), "expected --device cpu"),
         (("--device", "tpu"), "expected cpu, cuda"),
         (("--name", "a/b"), "becomes the name of a folder"),

@@ -36,7 +36,7 @@ def filled(network: torch.nn.Module) -> torch.nn.Module:
 def diffusers() -> object:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own dependencies, at import
-        return pytest.importorskip("diffusers", reason="needs diffusers: make dev (or pip install -e .[dev])")
+        return pytest.importorskip("diffusers", reason="needs diffusers: pip install -e .[dev]")
 
 
 @torch.no_grad()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from univg_bench.commands.options import data_option
+from univg_bench.commands.options import data_option, model_options
 from univg_bench.console import Console
 from univg_bench.errors import InputError
-
-if TYPE_CHECKING:
-    from univg_bench.model import Setting
 
 _PATH = click.Path(path_type=Path)
 
@@ -22,7 +18,7 @@ _PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("protocol", metavar="PROTOCOL")
 @click.option("--model", required=True, help="An installed model's name, or package.module:factory.")
-@click.option("--option", "given", multiple=True, metavar="KEY=VALUE", help="For the factory, as weights=FOLDER.")
+@click.option("--option", "given", multiple=True, metavar="NAME=VALUE", help="For the factory, as weights=FOLDER.")
 @click.option("--name", help="Name of the run; it becomes a folder.  [default: the model's own]")
 @data_option
 @click.option("--images", type=_PATH, help="The folder of condition images, where the protocol says they are given.")
@@ -69,7 +65,7 @@ def generate(
     from univg_bench.protocol import ReferenceFrame
     from univg_bench.protocol_files import load_protocol
 
-    options = dict(_setting(text) for text in given)
+    options = model_options(given)
     part = None if shard is None else Shard.parse(shard)
     check_device(device)
     loaded = load_protocol(protocol)
@@ -126,22 +122,3 @@ def _generate(console: Console, protocol: Any, items: Any, call: Any, **how: Any
             "suspicious": {p.name: f"{p.kind}: {p.reason}" for p in suspicious},
         }
     )
-
-
-def _setting(text: str) -> tuple[str, Setting]:
-    """Return name and value of KEY=VALUE; what is no number, true, false or none is a word."""
-    name, equals, value = text.partition("=")
-    if not (equals and name):
-        raise InputError(f"found --option {text!r}, expected KEY=VALUE as weights=FOLDER")
-    if name in ("device", "dtype"):
-        raise InputError(f"found --option {text!r}, expected --{name} {value}")
-    words: dict[str, Setting] = {"true": True, "false": False, "none": None}
-    if value in words:
-        return name, words[value]
-    for kind in (int, float):
-        try:
-            number = kind(value)
-        except ValueError:
-            continue
-        return name, number if math.isfinite(number) else value
-    return name, value

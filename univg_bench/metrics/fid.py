@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from univg_bench.errors import InputError
 from univg_bench.metrics.frechet import FrechetParts, frechet_parts
-from univg_bench.metrics.fvd import bootstrap_deviation
-from univg_bench.metrics.intervals import Z95, Interval, few_clusters
+from univg_bench.metrics.fvd import bootstrap_interval
+from univg_bench.metrics.intervals import Interval
 from univg_bench.statistics import moments_of
 
 # Heusel et al. 2017 (TTUR), README of the reference implementation: at least 10,000 images, else the bias is large
@@ -68,25 +68,15 @@ def fid(
             f"found {len(samples)} generated and {len(references)} real frames, expected at least 2 of each for an FID"
         )
     parts = frechet_parts(moments_of(samples).gaussian(ddof=ddof), moments_of(references).gaussian(ddof=ddof))
-    num_clusters = len({*clusters, *reference_clusters})
-    deviation, interval = None, None
-    if replicates and num_clusters > 1:
-        deviation = bootstrap_deviation(
-            samples, references, clusters, reference_clusters, ddof=ddof, replicates=replicates, seed=seed, watch=watch
-        )
-    if deviation is not None:
-        interval = Interval(
-            low=max(0.0, parts.distance - Z95 * deviation), high=parts.distance + Z95 * deviation, level=0.95,
-            method="estimate ± 1.96 bootstrap s.d. (conservative)", replicates=replicates, seed=seed,
-            clusters=num_clusters,
-        )  # fmt: skip
+    interval, said = bootstrap_interval(
+        parts.distance, samples, references, clusters, reference_clusters, ddof=ddof, replicates=replicates, seed=seed,
+        watch=watch,
+    )  # fmt: skip
     n, n_reference = len(set(videos)), len(set(reference_videos))
     return FidResult(
         value=parts.distance, parts=parts, n_frames=len(samples), n_reference_frames=len(references), n=n,
         n_reference=n_reference, dim=samples.shape[1], interval=interval,
-        warnings=(
-            *_warnings(len(samples), len(references), n, n_reference, samples.shape[1]), *few_clusters(num_clusters)
-        ),
+        warnings=(*_warnings(len(samples), len(references), n, n_reference, samples.shape[1]), *said),
     )  # fmt: skip
 
 

@@ -64,26 +64,50 @@ def fvd(
     real = moments_of(references).gaussian(ddof=ddof)
     parts = frechet_parts(generated, real)
     unique, reference_unique = unique_videos(samples), unique_videos(references)
-    interval, num_clusters = None, len({*clusters, *reference_clusters})
-    deviation = None
-    if replicates and num_clusters > 1:
-        deviation = bootstrap_deviation(
-            samples, references, clusters, reference_clusters, ddof=ddof, replicates=replicates, seed=seed, watch=watch
-        )
-    if deviation is not None:
-        interval = Interval(
-            low=max(0.0, parts.distance - Z95 * deviation), high=parts.distance + Z95 * deviation, level=0.95,
-            method="estimate ± 1.96 bootstrap s.d. (conservative)", replicates=replicates, seed=seed,
-            clusters=num_clusters,
-        )  # fmt: skip
+    interval, said = bootstrap_interval(
+        parts.distance, samples, references, clusters, reference_clusters, ddof=ddof, replicates=replicates, seed=seed,
+        watch=watch,
+    )  # fmt: skip
     return FvdResult(
         value=parts.distance, parts=parts, n=len(samples), n_reference=len(references), n_unique=unique,
         n_reference_unique=reference_unique, dim=generated.mu.size, interval=interval,
-        warnings=(
-            *_warnings(generated, real, unique, reference_unique),
-            *(few_clusters(num_clusters) if replicates else ()),  # it is about the interval
-        ),
+        warnings=(*_warnings(generated, real, unique, reference_unique), *said),
     )  # fmt: skip
+
+
+def bootstrap_interval(
+    distance: float,
+    samples: Features,
+    references: Features,
+    clusters: Sequence[str],
+    reference_clusters: Sequence[str],
+    *,
+    ddof: int,
+    replicates: int,
+    seed: int,
+    watch: Callable[[Iterator[NDArray[np.int64]]], Iterator[NDArray[np.int64]]],
+) -> tuple[Interval | None, list[str]]:
+    """Return the interval of a Fréchet distance by a bootstrap over clusters, and what to say of it.
+
+    No interval and nothing to say for 0 replicates; no interval for one cluster, or where nearly all replicates had
+    too few rows. The other arguments are those of `fvd`; a row may be a frame, whose cluster is its video's.
+    """
+    num_clusters = len({*clusters, *reference_clusters})
+    if not replicates:
+        return None, []
+    deviation = None
+    if num_clusters > 1:
+        deviation = bootstrap_deviation(
+            samples, references, clusters, reference_clusters, ddof=ddof, replicates=replicates, seed=seed, watch=watch
+        )
+    if deviation is None:
+        return None, few_clusters(num_clusters)
+    interval = Interval(
+        low=max(0.0, distance - Z95 * deviation), high=distance + Z95 * deviation, level=0.95,
+        method="estimate ± 1.96 bootstrap s.d. (conservative)", replicates=replicates, seed=seed,
+        clusters=num_clusters,
+    )  # fmt: skip
+    return interval, few_clusters(num_clusters)
 
 
 def bootstrap_deviation(
