@@ -5,8 +5,9 @@
     univg-base, univg-animation, univg-super-resolution      one stage, weights=FOLDER
 
 A folder is what `univg-bench convert` or training writes (`checkpoints.py`), so published weights of the right shape do
-(docs/convert.md); they are called by their own names, never UniVG. `weights="random-tiny"` needs no folder and makes
-videos of nothing, at reduced width.
+(docs/convert.md); they are called by their own names, never UniVG. `weights="tiny"`, the default where nothing is named,
+is the family that ships with this package, trained on Moving Shapes alone. `weights="random-tiny"` needs no folder and
+makes videos of nothing, at reduced width.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from univg_bench.model import Condition, GeneratedVideo, ModelCard, Request, Set
 
 RANDOM = "random-tiny"
 RANDOM_SEED = 0
+TINY = "tiny"
+SHIPPED = Path(__file__).parent / "weights" / TINY  # base, animation, super-resolution
 # 24 frames at 8 fps, section 1; the published families show their videos at 8 too, whatever their fps embedding is told
 FPS = 8.0
 _TINY: dict[Stage, str] = {"base": "tiny-fb", "animation": "tiny-fa", "super_resolution": "tiny-fsr"}
@@ -189,18 +192,38 @@ def _model(
     stages: list[AnyStage] = []
     numbers = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
     random = RANDOM in (weights, *folders.values())
+    if weights is None and not any(folders.values()):
+        weights = TINY
     for stage, folder in folders.items():
         if random:
             networks = random_networks(PRESETS[_TINY[stage]], seed=RANDOM_SEED, device=device, dtype=numbers)
         else:
-            found = folder or (None if weights is None else Path(str(weights)) / stage.replace("_", "-"))
-            if found is None:
-                raise InputError(f"found no weights for {stage} of {name}, expected a folder (or {RANDOM!r})")
-            networks = load_networks(Path(str(found)), stage=stage, device=device, dtype=numbers)
+            networks = load_networks(_weights(name, stage, folder, weights), stage=stage, device=device, dtype=numbers)
         settings = default_settings(networks.preset)
         with refused(name):
             stages.append(_STAGES[stage](networks, settings, execution))
     return ReferenceModel(Pipeline(_title(name, stages), tuple(stages)))
+
+
+def _weights(name: str, stage: Stage, folder: Setting, weights: Setting) -> Path:
+    """Return the folder of one stage: named by itself, or in the folder of all. Raises InputError where there is none.
+
+    A stage is never filled up with the tiny one beside weights that somebody named.
+    """
+    part = stage.replace("_", "-")
+    if TINY in (folder, None if folder else weights):
+        if not (SHIPPED / part).is_dir():
+            raise InputError(
+                f"found no shipped weights for {stage} of {name} in {SHIPPED / part}, expected those of this release;"
+                f" install the package anew, name a folder of your own (weights=FOLDER), or take {RANDOM!r} to see that"
+                " everything runs"
+            )
+        return SHIPPED / part
+    if folder:
+        return Path(str(folder))
+    if weights is None:
+        raise InputError(f"found no weights for {stage} of {name}, expected a folder (or {TINY!r} or {RANDOM!r})")
+    return Path(str(weights)) / part
 
 
 def _title(name: str, stages: Sequence[AnyStage]) -> str:

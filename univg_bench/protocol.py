@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from univg_bench.canonical import digest_of
 from univg_bench.protocol_fields import Count, Id, InnerPath, Line, Pattern, Scalar, Select, Strict
@@ -114,6 +114,12 @@ class Generation(Strict):
     samples_per_item: Count = 1
     fixed: tuple[Line, ...] = Field(default=(), description="fields above, or params, that samples must keep")
     params: dict[Line, Scalar] = Field(default_factory=dict, description="settings of the paper, handed to the model")
+
+    @field_validator("params")
+    @classmethod
+    def _without_nulls(cls, params: dict[str, Scalar]) -> dict[str, Scalar]:
+        # a variant takes a setting away by null, and a model must not be handed what the digest does not know
+        return {name: value for name, value in params.items() if value is not None}
 
 
 # ------------------------------------------------------------------------------------------------- how it is shown

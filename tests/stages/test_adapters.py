@@ -150,11 +150,20 @@ def test_a_prompt_that_is_cut_is_said(hg: ReferenceModel) -> None:
 
 def test_factories_refuse_what_they_lack(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found no weights for base of univg-hg, expected a folder"):
-        load_model("univg-hg")
+        load_model("univg-hg", super_resolution=str(tmp_path))
     with pytest.raises(InputError, match=r"found no .*base/model\.json"):
         load_model("univg-hg", weights=str(tmp_path))
     with pytest.raises(InputError, match="found vae_chunk 0"):
         load_model("univg-hg", weights="random-tiny", vae_chunk=0)
+
+
+@pytest.mark.parametrize("options", [{}, {"weights": "tiny"}])
+def test_nothing_stands_in_for_shipped_weights(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reference_models.adapters.SHIPPED", tmp_path / "tiny")
+    with pytest.raises(InputError, match="found no shipped weights for base of univg-hg in .*tiny/base, expected"):
+        load_model("univg-hg", **options)
 
 
 def test_random_numbers_of_others_are_left_alone() -> None:
