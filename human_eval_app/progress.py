@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 
 from human_eval_app.handing_out import Handed, next_pair
 from human_eval_app.refusals import RefusedError
@@ -27,14 +27,14 @@ MINUTE_MS = 60_000
 
 @dataclass(frozen=True)
 class Person:
-    """What the pages know of somebody. rated: pairs answered or flagged, practice not counted."""
+    """Somebody who takes part. device: measured last. rated: pairs answered or flagged, not practice."""
 
     id: int
     alias: str
     source: str
     language: str | None
     consented: bool
-    device_ok: bool
+    device: Mapping[str, Any] | None
     instructed: bool
     finished: bool
     comment: str | None
@@ -52,6 +52,16 @@ class State:
     handed: Handed | None = None
     assignment: int | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An assignment that was not released."""
+
+    id: int
+    kind: str
+    status: str
+    opened_ms: int
 
 
 def find_person(store: Store, annotator_id: int) -> Person | None:
@@ -95,13 +105,13 @@ def _before_rating(store: Store, person: Person) -> State | None:
     steps: tuple[tuple[bool, Name], ...] = (
         (person.language is not None, "welcome"),
         (person.consented, "consent"),
-        (person.device_ok, "device"),
+        (person.device is not None and person.device["ok"], "device"),
         (person.instructed, "instructions"),
     )
     return next((State(name) for passed, name in steps if not passed), None)
 
 
-def _with_next_pair(store: Store, person: Person, rows: Sequence[Row[Any]]) -> State:
+def _with_next_pair(store: Store, person: Person, rows: Sequence[_Shown]) -> State:
     now = store.now_ms()  # before the pair is opened: it belongs to a session that begins with it
     try:
         handed = next_pair(store, person.id)
@@ -125,13 +135,13 @@ def _with_next_pair(store: Store, person: Person, rows: Sequence[Row[Any]]) -> S
     return State("rating", handed)
 
 
-def _was_away(store: Store, rows: Sequence[Row[Any]], now: int) -> bool:
+def _was_away(store: Store, rows: Sequence[_Shown], now: int) -> bool:
     """Whether the last pair was opened longer ago than a lease: who comes back from that has had a break."""
     last = max((row.opened_ms for row in rows), default=now)
     return bool(now - last > store.study.lease_minutes * MINUTE_MS)
 
 
-def _break_is_due(store: Store, started: int, rows: Sequence[Row[Any]], now: int) -> bool:
+def _break_is_due(store: Store, started: int, rows: Sequence[_Shown], now: int) -> bool:
     session = store.study.session
     done = sum(row.kind != "practice" and row.status != "pending" and row.opened_ms >= started for row in rows)
     return done >= session.pairs or (done > 0 and now - started >= session.minutes * MINUTE_MS)
@@ -190,22 +200,23 @@ def _note(store: Store, annotator_id: int, **values: object) -> None:
     store.database.write(lambda connection: connection.execute(update(ANNOTATOR).where(mine).values(**values)))
 
 
-def _read(connection: Connection, store: Store, annotator_id: int) -> tuple[Person, Sequence[Row[Any]]] | None:
+def _read(connection: Connection, store: Store, annotator_id: int) -> tuple[Person, Sequence[_Shown]] | None:
     """Return the person and their assignments that count or are open, in their order."""
     mine = (ANNOTATOR.c.id == annotator_id) & (ANNOTATOR.c.study_id == store.study_id)
     row = connection.execute(select(ANNOTATOR).where(mine)).one_or_none()
     if row is None:
         return None
-    rows = connection.execute(
+    found = connection.execute(
         select(ASSIGNMENT.c.id, ASSIGNMENT.c.kind, ASSIGNMENT.c.status, ASSIGNMENT.c.opened_ms)
         .where(ASSIGNMENT.c.annotator_id == annotator_id, ASSIGNMENT.c.status != "released")
         .order_by(ASSIGNMENT.c.position)
-    ).all()
+    )
+    rows = [_Shown(one.id, one.kind, one.status, one.opened_ms) for one in found]
     rated = sum(one.kind != "practice" and one.status != "pending" for one in rows)
     person = Person(
         id=row.id, alias=row.alias, source=row.source, language=row.language, consented=row.consent_ms is not None,
-        device_ok=row.device is not None and bool(json.loads(row.device).get("ok")),
+        device=None if row.device is None else json.loads(row.device),
         instructed=row.instructed_ms is not None, finished=row.finished_ms is not None, comment=row.comment,
         status=row.status, session_started_ms=row.session_started_ms, breaks=row.breaks, rated=rated,
     )  # fmt: skip
-    return person, list(rows)
+    return person, rows

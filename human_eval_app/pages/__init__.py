@@ -1,0 +1,1 @@
+"""What annotators see: one file per page, and app.py, the script that chooses among them."""

@@ -1,0 +1,68 @@
+"""Where a way ends for now or for good: no pair is free, done, refused."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import streamlit as st
+
+from human_eval_app import progress
+from human_eval_app.pages.markdown import plain
+from human_eval_app.pages.visit import Visit
+
+# https://researcher-help.prolific.com, "How do I redirect participants back": the completion URL
+PROLIFIC_RETURN = "https://app.prolific.com/submissions/complete?cc={code}"
+
+
+def show_later(visit: Visit) -> None:
+    """All that is left lies with others, whose leases may run out."""
+    st.title(visit.wording["later.title"])
+    st.markdown(visit.say("later.text", minutes=visit.study.lease_minutes))
+    again, over = st.columns(2)
+    if again.button(visit.wording["later.again"], type="primary", key="again", width="stretch"):
+        st.rerun()
+    # who has rated something need not wait for others to get their completion code
+    if visit.known.rated and over.button(visit.wording["later.finish"], key="finish", width="stretch"):
+        progress.finish(visit.store, visit.known.id)
+        st.rerun()
+
+
+def show_done(visit: Visit) -> None:
+    """Thanks, the way back to where somebody came from, and room for a comment."""
+    person = visit.known
+    st.title(visit.wording["done.title"])
+    st.markdown(visit.say("done.text", done=person.rated) if person.rated else visit.wording["done.text.none"])
+    _show_completion(visit)
+    with st.form("comment", border=False):
+        comment = st.text_area(
+            visit.wording["done.comment"],
+            value=person.comment or "",
+            max_chars=progress.MAX_COMMENT,
+            key="comment.text",
+        )
+        if st.form_submit_button(visit.wording["done.comment.button"]):
+            progress.keep_comment(visit.store, person.id, comment)
+            st.success(visit.wording["done.comment.thanks"])
+    st.caption(visit.wording["done.close"])
+
+
+def show_refused(visit: Visit) -> None:
+    """Why nothing goes on, in words, and that nothing saved is lost."""
+    reason = visit.state.reason
+    st.title(visit.wording[f"refused.{reason}.title"])
+    st.markdown(visit.wording[f"refused.{reason}.text"])
+    if reason == "study_closed" and visit.person is not None and visit.person.rated:
+        _show_completion(visit)  # the work was done, whoever closed the study
+    if visit.study.about.contact is not None:
+        st.markdown(visit.say("common.contact", contact=plain(visit.study.about.contact)))
+
+
+def _show_completion(visit: Visit) -> None:
+    study = visit.study
+    if visit.known.source == "prolific" and study.prolific is not None:
+        st.markdown(visit.wording["done.prolific"])
+        address = PROLIFIC_RETURN.format(code=quote(study.prolific.completion_code, safe=""))
+        st.link_button(visit.wording["done.prolific.link"], address, type="primary")
+    elif study.about.completion_code is not None:
+        st.markdown(visit.wording["done.code"])
+        st.code(study.about.completion_code, language=None)
