@@ -1,0 +1,1 @@
+"""Training: the autoencoder, then one loop for the three stages."""
