@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
 
 from human_eval_app.creation import create_study
+from human_eval_app.database import Database
 from human_eval_app.device_clip import write_device_clip
+from human_eval_app.routes.context import Context
+from human_eval_app.routes.guard import Guard
+from human_eval_app.routes.table import routes
+from human_eval_app.serving import Serving
+from human_eval_app.storage import Annotator, Store
 from human_eval_app.study_folder import StudyFolder, write_pepper
 from human_eval_app.tables import VIDEO
-from tests.app.app_study import write_study
+from tests.app.app_study import Clock, write_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +64,32 @@ def served_study(folder: Path, *, database: str | None = None, text: str | None 
             store.database.write(lambda connection, values=values: connection.execute(insert(VIDEO).values(**values)))
     store.database.close()
     return study
+
+
+class Web:
+    """The addresses of a study without Streamlit; `client()` is a browser with cookies of its own."""
+
+    def __init__(self, folder: StudyFolder, *, clock: Clock | None = None, busy_seconds: float = 5.0) -> None:
+        self.folder = folder
+        database = Database(folder.database, busy_seconds=busy_seconds)
+        self.store = Store(database, folder.slug, pepper=folder.pepper, clock=clock or time.time)
+        self.context = Context(Serving(folder, self.store, folder.path))
+        self.app = Starlette(
+            routes=routes(self.context, clip=folder.path / "clip.mp4"),
+            middleware=[Middleware(Guard, hosts=("testserver",))],
+        )
+
+    def client(self, code: str | None = None, **facts: Any) -> TestClient:
+        """Return a browser, logged in where a code is given."""
+        client = TestClient(self.app, **facts)
+        if code is not None:
+            assert client.post("/api/session", json={"code": code}).status_code == 204
+        return client
+
+    def annotator(self) -> tuple[TestClient, Annotator]:
+        """Return a new person in front of their browser."""
+        (code,) = self.store.issue_codes(1, who="test")
+        return self.client(code), self.store.login(code)
 
 
 PROGRAM = """
