@@ -101,10 +101,11 @@ class Session(Strict):
 
 
 class Presentation(Strict):
-    """How both videos of a pair are shown; the import of videos makes them so."""
+    """How both videos of a pair are shown; the import of videos makes them so (`presentation.py`)."""
 
-    resolution: Literal["native", "fit_height"] = "native"
-    height: Count | None = Field(default=None, description="of fit_height, in pixels")
+    resolution: Literal["native", "fit_height", "fit_box"] = "native"
+    height: Count | None = Field(default=None, le=4320, description="of fit_height and fit_box: even, in pixels")
+    width: Count | None = Field(default=None, le=8192, description="of fit_box; what it leaves free is mid-grey")
     fps: float | None = Field(default=None, gt=0, le=120, description="common frame rate; native by default")
     duration: Literal["native", "trim_to_shortest"] = "native"
     must_watch: Share = Field(default=0.0, description="share of both videos to play before answers are saved")
@@ -191,6 +192,9 @@ class Study(Strict):
     ratings_per_pair: Count
     lease_minutes: int = Field(default=30, ge=1, le=1440, description="after it, an unanswered pair goes to others")
     code_days: Count = Field(default=30, description="how long a code lets somebody in")
+    retention_days: Count | None = Field(
+        default=None, description="days after their last answer, until what ties an alias to a person is to be removed"
+    )
     practice: Practice = Practice()
     gold: Gold = Gold()
     repeats: Repeats = Repeats()

@@ -110,6 +110,7 @@ def _faults(study: Study, codes: set[str]) -> Iterator[Fault]:
             yield ("items", i), f"no question is left for item '{item.id}' ({item.task}); see `ask` and `needs`"
     yield from _known_pairs(study, items, methods)
     yield from _amounts(study)
+    yield from _sides(study)
 
 
 def _known_pairs(study: Study, items: dict[str, Item], methods: list[str]) -> Iterator[Fault]:
@@ -141,6 +142,18 @@ def _expected(study: Study, pair: KnownPair, item: Item, place: Place) -> Iterat
     for code in pair.expected:
         if code not in asked:
             yield (*place, "expected", code), f"'{code}' is not asked about item '{item.id}'"
+
+
+def _sides(study: Study) -> Iterator[Fault]:
+    shown = study.presentation
+    wanted = {"native": (), "fit_height": ("height",), "fit_box": ("width", "height")}[shown.resolution]
+    for key in ("width", "height"):
+        side = getattr(shown, key)
+        place: Place = ("presentation", key) if side is not None else ("presentation", "resolution")
+        if (side is not None) != (key in wanted):
+            yield place, f"'{shown.resolution}' takes {' and '.join(wanted) or 'neither width nor height'}"
+        elif side is not None and side % 2:
+            yield place, f"found {side}, expected an even number: H.264 in browsers needs even sides"
 
 
 def _amounts(study: Study) -> Iterator[Fault]:
