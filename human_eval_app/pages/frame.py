@@ -13,7 +13,7 @@ from human_eval_app.progress import Person
 from human_eval_app.study import Language, Study
 from human_eval_app.wording import HTML_LANGUAGES, LANGUAGES
 
-PAGE = "page"  # in the session: which page of the instructions
+PAGE = "instructions.page"  # in the session: which page of the instructions
 CHOSEN = "language"  # in the address too, so that it survives the reload of the login
 
 # Streamlit's header is an empty bar of 60 px here. Reading is easiest at 60 to 75 characters a line.
