@@ -1,0 +1,1 @@
+"""One page of the admin app per file; `human_eval_app.admin.page` puts them together."""
