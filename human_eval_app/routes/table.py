@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from human_eval_app.player.assets import asset_route
 from human_eval_app.refusals import RefusedError
 from human_eval_app.routes.context import Context
 from human_eval_app.routes.media import show_clip, show_image, show_video
@@ -37,7 +38,7 @@ def routes(context: Context, *, clip: Path) -> list[BaseRoute]:
         Route(f"{prefix}/{{rest:path}}", guarded(_nothing), methods=ALL_METHODS)
         for prefix in ("/api", "/video", "/image", "/device")
     ]
-    return [*known, *others, *rest]
+    return [*known, asset_route(), *others, *rest]
 
 
 async def _healthy(_: Request) -> Response:
