@@ -1,7 +1,7 @@
 """What training learns from: numbered clips with captions. All chance comes from the generator that is passed in.
 
 So what step s of a run sees is a function of the run's seed and s: the same for any number of processes and workers,
-and after an interruption. A source never skips; it says why a clip is broken, and the reader (`reading.py`) decides.
+and after an interruption. A source never skips: it says why a clip is broken, and `reading.py` does as it was told.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from univg_bench.errors import SampleError
 
-Fault = Literal["missing", "unreadable", "truncated", "corrupt", "too short", "no caption", "not UTF-8"]
+Fault = Literal["missing", "unreadable", "truncated", "corrupt", "too short", "too slow", "no caption", "not UTF-8"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
@@ -42,8 +42,8 @@ class BrokenClip(SampleError):  # noqa: N818 - the name says what it is about, a
 class Source(Protocol):
     """Numbered clips of one size. Must be picklable: worker processes get a copy.
 
-    identity: SHA-256 in hex of what the source is (its list, files' names and sizes, geometry): another identity is
-    other data, so a run is not resumed with it and a cache not read.
+    identity: SHA-256 in hex of what the source is (its list of names and captions, how clips are cut). Another one is
+    other data: a run is not resumed with it and a cache not read.
     """
 
     @property
