@@ -12,9 +12,10 @@ from human_eval_app.player.component import mount
 from human_eval_app.rated_before import place_of, rated_before
 from human_eval_app.rating_data import Place, rating_data
 from human_eval_app.serving import Serving
-from human_eval_app.storage import Annotator
+from human_eval_app.storage import Annotator, Store
 from human_eval_app.videos import timeline_of
 from human_eval_app.wording import Wording
+from univg_bench.errors import SampleError
 
 REVISING = "rating_revises"  # in the session: the assignment whose answers are being changed
 
@@ -28,7 +29,7 @@ def show(serving: Serving, annotator: Annotator, wording: Wording, handed: Hande
     place = place_of(store.study, handed.kind, before)
     data = rating_data(
         pair, store.study, wording,
-        fps=timeline_of(store, pair.pair_id).fps,
+        fps=_fps(store, pair),
         place=Place(max(1, place.number - 1), place.total) if revising else place,
         owner=owner_of(serving, annotator),
         can_undo=before.last is not None and not revising,
@@ -44,6 +45,14 @@ def show(serving: Serving, annotator: Annotator, wording: Wording, handed: Hande
     if asked["break"]:
         pause.ask()
         st.rerun()
+
+
+def _fps(store: Store, pair: Handed) -> float:
+    try:
+        return timeline_of(store, pair.pair_id).fps
+    except SampleError:
+        # the screen will say which video is missing, and whoever sees it can report it and go on
+        return 1.0
 
 
 def owner_of(serving: Serving, annotator: Annotator) -> str:

@@ -1,1 +1,1 @@
-"""What runs in the browser: the rating screen and two small components, plain JavaScript and CSS in readable modules."""
+"""What runs in the browser: the rating screen and two small components, plain JavaScript and CSS in modules."""

@@ -66,13 +66,7 @@ export function createScreen(root, data, trigger) {
 
   function createHead() {
     const count = fill(data.practice ? words.practice_of : words.pair_of, { number: data.position, total: data.total });
-    const prompt = data.prompt === null ? null : el(
-      "div",
-      { class: "prompt" },
-      el("span", { class: "tag", text: words.prompt }),
-      el("p", { text: data.prompt, "data-testid": "prompt" }),
-      button(words.whole_prompt, () => openPrompt(root, words, data.prompt), { class: "link" }),
-    );
+    const prompt = data.prompt === null ? null : createPrompt();
     return el(
       "header",
       { class: "head" },
@@ -84,6 +78,16 @@ export function createScreen(root, data, trigger) {
       ),
       prompt,
     );
+  }
+
+  function createPrompt() {
+    const text = el("p", { text: data.prompt, "data-testid": "prompt" });
+    const whole = button(words.whole_prompt, () => openPrompt(root, words, data.prompt), { class: "link", hidden: true });
+    // only a text that does not fit in its lines has more to show
+    const observer = new ResizeObserver(() => { whole.hidden = text.scrollHeight <= text.clientHeight + 1; });
+    observer.observe(text);
+    signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+    return el("div", { class: "prompt" }, el("span", { class: "tag", text: words.prompt }), text, whole);
   }
 
   function createSideButtons() {

@@ -1,6 +1,6 @@
 // The two videos, the picture they were made from, and the bar that drives both.
 
-import { button, el, fill, keycap } from "./dom.js";
+import { button, el, fill, icon, keycap } from "./dom.js";
 import { GoneError, UnplayableError, loadVideo } from "./loading.js";
 import { RATES, Timeline } from "./timeline.js";
 
@@ -106,8 +106,8 @@ function createPicture(url, words, onimage) {
 /** Return the transport bar. It counts in frames, so that a step of the slider is a step of the videos. */
 function createBar(words, timeline) {
   const act = (name, ...values) => () => timeline()?.[name](...values);
-  const control = (symbol, label, key, onclick, name) =>
-    button(el("span", { class: "symbol", text: symbol, "aria-hidden": "true" }), onclick, { class: "control", "aria-label": label, title: `${label} (${key})`, "data-testid": name, disabled: true });
+  const control = (name, label, key, short, onclick) =>
+    button(icon(name), onclick, { class: "control", "aria-label": label, title: `${label} (${key})`, "data-testid": name, disabled: true }, el("span", { class: "short", text: short }));
   const play = button("", act("toggle"), { class: "control play", "data-testid": "play", disabled: true });
   const speed = el(
     "select",
@@ -115,7 +115,7 @@ function createBar(words, timeline) {
     ...RATES.map((rate) => el("option", { value: rate, text: `${rate}×` })),
   );
   speed.value = "1";
-  const loop = button(el("span", { class: "symbol", text: "⟳", "aria-hidden": "true" }), () => timeline()?.setLoop(!timeline().loop), { class: "control", "aria-label": words.loop, title: `${words.loop} (L)`, "data-testid": "loop", disabled: true });
+  const loop = control("loop", words.loop, "L", words.loop_short, () => timeline()?.setLoop(!timeline().loop));
   const scrub = el("input", { type: "range", min: 0, step: 1, value: 0, "aria-label": words.position, disabled: true, "data-testid": "scrub" });
   scrub.addEventListener("input", () => timeline()?.seek(Number(scrub.value)));
   const time = el("output", { class: "time", "data-testid": "time", "aria-live": "off", text: "0.00 / 0.00 s" });
@@ -123,12 +123,25 @@ function createBar(words, timeline) {
     "div",
     { class: "bar", role: "group", "aria-label": words.controls },
     play,
-    control("◂▏", words.back, ",", act("step", -1), "back"),
-    control("▕▸", words.forward, ".", act("step", 1), "forward"),
-    control("⏮", words.restart, "Home", act("restart"), "restart"),
+    control("back", words.back, ",", words.frame, act("step", -1)),
+    control("forward", words.forward, ".", words.frame, act("step", 1)),
+    control("restart", words.restart, "Home", words.restart_short, act("restart")),
     loop, speed, scrub, time,
   );
   let shown = null;
+  showPlaying(false);
+
+  function showPlaying(playing) {
+    if (shown === playing) return;
+    shown = playing;
+    element.dataset.playing = String(playing);
+    play.replaceChildren(
+      icon(playing ? "pause" : "play"),
+      el("span", { text: playing ? words.pause : words.play }),
+      keycap(words.space),
+    );
+  }
+
   return {
     element,
     enable(line) {
@@ -142,15 +155,7 @@ function createBar(words, timeline) {
       time.textContent = `${seconds} / ${line.duration.toFixed(2)} s`;
       element.dataset.frame = String(k);
       scrub.style.setProperty("--at", String(k / Math.max(1, line.numFrames - 1)));
-      if (shown !== line.playing) {
-        shown = line.playing;
-        element.dataset.playing = String(shown);
-        play.replaceChildren(
-          el("span", { class: "symbol", text: shown ? "❚❚" : "▶", "aria-hidden": "true" }),
-          el("span", { text: shown ? words.pause : words.play }),
-          keycap(words.space),
-        );
-      }
+      showPlaying(line.playing);
       loop.setAttribute("aria-pressed", String(line.loop));
       speed.value = String(line.rate);
     },

@@ -25,6 +25,7 @@ export class Timeline extends EventTarget {
     this.pass = new Uint8Array(this.numFrames); // the same since this pass began
     this.watched = videos.map(() => 0);
     this.done = false;
+    this.turn = 0; // counts what was asked for, so that what was asked before does not come after it
     this.lead.addEventListener("ended", this.onEnded);
     document.addEventListener("visibilitychange", this.onVisibility);
     this.tick();
@@ -51,7 +52,7 @@ export class Timeline extends EventTarget {
 
   async play() {
     if (this.playing || this.done) return;
-    if (this.frame >= this.numFrames - 1) await this.show(0);
+    if (this.frame >= this.numFrames - 1 && !(await this.arrive(0))) return;
     this.playing = true;
     this.wanted = null;
     this.log("play", null);
@@ -95,8 +96,7 @@ export class Timeline extends EventTarget {
   async restart() {
     this.log("seek", 0);
     this.stop();
-    await this.show(0);
-    await this.play();
+    if (await this.arrive(0)) await this.play();
   }
 
   setRate(rate) {
@@ -125,6 +125,7 @@ export class Timeline extends EventTarget {
 
   stop() {
     this.playing = false;
+    this.turn += 1;
     for (const video of this.videos) video.pause();
   }
 
@@ -136,6 +137,13 @@ export class Timeline extends EventTarget {
     await Promise.all(
       this.videos.map((video, i) => seekTo(video, Math.min(time, this.durations[i] - 0.5 / this.fps))),
     );
+  }
+
+  /** Show frame k and return whether nothing else was asked for meanwhile. */
+  async arrive(k) {
+    const { turn } = this;
+    await this.show(k);
+    return turn === this.turn;
   }
 
   /** Play both from where they stand; the shorter one only while it has something left. */
