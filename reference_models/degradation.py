@@ -11,6 +11,7 @@ arXiv 2107.10833), 3, and its `options/train_realesrnet_x4plus.yml` at 0011624 f
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pad
-from torchvision.io import decode_jpeg, encode_jpeg
 
 KERNELS = ("area", "bilinear", "bicubic")  # of a resize: Real-ESRGAN's three
 
@@ -145,5 +146,10 @@ def _pattern(channels: int, size: torch.Size, seed: int) -> Tensor:
 
 
 def _jpeg(x: Tensor, quality: int) -> Tensor:
-    frames = x.round().to(torch.uint8)
-    return torch.stack([decode_jpeg(encode_jpeg(frame, quality)) for frame in frames]).float()
+    # by Pillow: torchvision 0.29 announces that its own JPEG will go
+    frames = []
+    for frame in x.round().to(torch.uint8).permute(0, 2, 3, 1).numpy():  # (H, W, 3)
+        file = io.BytesIO()
+        Image.fromarray(frame).save(file, "JPEG", quality=quality)
+        frames.append(np.asarray(Image.open(file)).transpose(2, 0, 1))
+    return torch.from_numpy(np.stack(frames)).float()

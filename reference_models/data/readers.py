@@ -59,7 +59,7 @@ def _by_decord(path: Path, indices: Sequence[int], found: Survey) -> NDArray[np.
             raise BrokenClip("unreadable", f"{path}: decord counts {len(video)} frames, a player shows"
                              f" {len(found.times)}; {instead}")  # fmt: skip
         frames: NDArray[np.uint8] = video.get_batch(list(indices)).asnumpy()  # (n, H, W, 3)
-    except (decord.DECORDError, decord.DECORDLimitReachedError) as error:
+    except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError) as error:
         raise BrokenClip("corrupt", f"{path}: decord cannot read it ({_reason(error)}); {instead}") from error
     return frames.transpose(0, 3, 1, 2)  # (n, 3, H, W)
 

@@ -167,7 +167,7 @@ def test_too_short_and_too_slow_are_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 def test_every_kind_of_broken_clip_has_its_sentence(tmp_path: Path, reader: Reader) -> None:
-    whole = make_video(tmp_path / "made" / "w.mp4", 60, options=GROUPS, muxer={"movflags": "+faststart"})
+    whole = make_video(tmp_path / "made" / "w.mp4", 60, fps=30, options=GROUPS, muxer={"movflags": "+faststart"})
     root = tmp_path / "data"
     root.mkdir()
     truncated(whole, root / "cut.mp4")
