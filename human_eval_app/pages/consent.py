@@ -20,7 +20,7 @@ def show(visit: Visit) -> None:
         _show_declined(visit)
         return
     text = consent_text(visit)
-    st.title(visit.wording["consent.title"])
+    st.title(visit.wording["consent.title"], anchor=False)
     st.markdown(text)
     agree, decline = st.columns(2)
     if agree.button(visit.wording["consent.agree"], type="primary", key="agree", width="stretch"):
@@ -50,7 +50,7 @@ def consent_text(visit: Visit) -> str:
 
 
 def _show_declined(visit: Visit) -> None:
-    st.title(visit.wording["consent.declined.title"])
+    st.title(visit.wording["consent.declined.title"], anchor=False)
     st.markdown(visit.wording["consent.declined.text"])
     if st.button(visit.wording["consent.declined.back"], key="back"):
         del st.session_state[DECLINED]

@@ -18,7 +18,7 @@ ROUND = "device.round"  # a new key measures anew
 def show(visit: Visit) -> None:
     """Measure, and go on by itself where the device is good; otherwise say in words what is missing."""
     wanted = visit.study.presentation
-    st.title(visit.wording["device.title"])
+    st.title(visit.wording["device.title"], anchor=False)
     # the component measures when it appears and when the window changes, and says that it does
     measured = _facts(device(visit.wording, key=f"device.{st.session_state.get(ROUND, 0)}"))
     if measured is not None:
@@ -31,7 +31,7 @@ def show(visit: Visit) -> None:
 
 def _show_refusals(visit: Visit, facts: Mapping[str, Any]) -> None:
     wanted = visit.study.presentation
-    st.header(visit.wording["device.refused.title"])
+    st.header(visit.wording["device.refused.title"], anchor=False)
     width, height = wanted.min_viewport
     for reason in refusals(wanted, facts):
         st.markdown(

@@ -16,7 +16,7 @@ PROLIFIC_RETURN = "https://app.prolific.com/submissions/complete?cc={code}"
 
 def show_later(visit: Visit) -> None:
     """All that is left lies with others, whose leases may run out."""
-    st.title(visit.wording["later.title"])
+    st.title(visit.wording["later.title"], anchor=False)
     st.markdown(visit.say("later.text", minutes=visit.study.lease_minutes))
     again, over = st.columns(2)
     if again.button(visit.wording["later.again"], type="primary", key="again", width="stretch"):
@@ -30,7 +30,7 @@ def show_later(visit: Visit) -> None:
 def show_done(visit: Visit) -> None:
     """Thanks, the way back to where somebody came from, and room for a comment."""
     person = visit.known
-    st.title(visit.wording["done.title"])
+    st.title(visit.wording["done.title"], anchor=False)
     st.markdown(visit.say("done.text", done=person.rated) if person.rated else visit.wording["done.text.none"])
     _show_completion(visit)
     with st.form("comment", border=False):
@@ -49,7 +49,7 @@ def show_done(visit: Visit) -> None:
 def show_refused(visit: Visit) -> None:
     """Why nothing goes on, in words, and that nothing saved is lost."""
     reason = visit.state.reason
-    st.title(visit.wording[f"refused.{reason}.title"])
+    st.title(visit.wording[f"refused.{reason}.title"], anchor=False)
     st.markdown(visit.wording[f"refused.{reason}.text"])
     if reason == "study_closed" and visit.person is not None and visit.person.rated:
         _show_completion(visit)  # the work was done, whoever closed the study

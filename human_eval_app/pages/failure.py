@@ -10,7 +10,7 @@ from human_eval_app.wording import Wording
 
 def show(wording: Wording, language: str) -> None:
     frame.mark("error", language, wording["error.title"])
-    st.title(wording["error.title"])
+    st.title(wording["error.title"], anchor=False)
     st.markdown(wording["error.text"])
     if st.button(wording["error.button"], type="primary", key="retry"):
         st.rerun()

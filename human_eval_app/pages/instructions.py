@@ -61,25 +61,25 @@ def pages_of(study: Study) -> Iterator[Page]:
 
 
 def _show_how(visit: Visit, _: Page) -> None:
-    st.title(visit.wording["instructions.how.title"])
+    st.title(visit.wording["instructions.how.title"], anchor=False)
     st.markdown(visit.wording["instructions.how.text"])
-    st.header(visit.wording["instructions.same.title"])
+    st.header(visit.wording["instructions.same.title"], anchor=False)
     st.markdown(visit.wording["instructions.same.text"])
 
 
 def _show_group(visit: Visit, page: Page) -> None:
     words = [dimension_words(visit.wording, d) for d in page.dimensions]
-    st.title(words[0][2] or words[0][0])
+    st.title(words[0][2] or words[0][0], anchor=False)
     st.markdown(visit.wording["instructions.group.text"])
     for dimension, (label, question, _) in zip(page.dimensions, words, strict=True):
-        st.header(label)
+        st.header(label, anchor=False)
         st.markdown(f"**{question}**")
         example = visit.wording.get(f"example.{dimension.code}", visit.wording["example.own"])
-        st.markdown(visit.say("instructions.example", example=example))
+        st.markdown(f"> {visit.say('instructions.example', example=example)}")
 
 
 def _show_keys(visit: Visit, _: Page) -> None:
-    st.title(visit.wording["instructions.keys.title"])
+    st.title(visit.wording["instructions.keys.title"], anchor=False)
     st.markdown(visit.wording["instructions.keys.text"])
     head = f"| {visit.wording['instructions.keys.key']} | {visit.wording['instructions.keys.does']} |\n|:--|:--|\n"
     rows = [f"| {_caps(keys)} | {visit.wording[f'instructions.keys.{name}']} |" for keys, name in KEYS]
@@ -93,10 +93,10 @@ def _caps(keys: str) -> str:
 def _show_last(visit: Visit, _: Page) -> None:
     practice = visit.study.practice
     if not practice.pairs:
-        st.title(visit.wording["instructions.ready.title"])
+        st.title(visit.wording["instructions.ready.title"], anchor=False)
         st.markdown(visit.wording["instructions.ready.text"])
         return
-    st.title(visit.wording["instructions.practice.title"])
+    st.title(visit.wording["instructions.practice.title"], anchor=False)
     st.markdown(visit.say("instructions.practice.text", pairs=len(practice.pairs)))
     if practice.pass_pairs:
         st.markdown(visit.say("instructions.practice.pass", needed=practice.pass_pairs, pairs=len(practice.pairs)))

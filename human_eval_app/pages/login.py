@@ -14,7 +14,7 @@ PROLIFIC = {"pid": "PROLIFIC_PID", "study": "STUDY_ID", "session": "SESSION_ID"}
 
 def show(visit: Visit) -> None:
     """Ask for the code. The component sends it and loads the page again; nobody's code passes through the script."""
-    st.title(visit.wording["login.title"])
+    st.title(visit.wording["login.title"], anchor=False)
     came = {name: st.query_params[key] for name, key in PROLIFIC.items() if key in st.query_params}
     prolific = came if len(came) == len(PROLIFIC) and visit.study.prolific is not None else None
     st.markdown(visit.wording["login.prolific" if prolific else "login.text"])

@@ -20,7 +20,7 @@ def asked() -> bool:
 
 
 def show(visit: Visit) -> None:
-    st.title(visit.wording["break.title"])
+    st.title(visit.wording["break.title"], anchor=False)
     st.markdown(visit.say("break.text", done=visit.known.rated))
     st.markdown(visit.wording["break.advice"])
     st.caption(visit.say("break.minutes", minutes=visit.study.session.minutes))

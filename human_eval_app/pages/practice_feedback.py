@@ -21,11 +21,11 @@ def show(visit: Visit) -> None:
     assignment = visit.state.assignment
     assert assignment is not None
     feedback = feedback_on(visit.store, visit.known.id, assignment)
-    st.title(visit.wording["feedback.title"])
+    st.title(visit.wording["feedback.title"], anchor=False)
     right = all(one.answer == one.expected for one in feedback.checked)
     (st.success if right else st.info)(visit.wording["feedback.right" if right else "feedback.wrong"])
     st.markdown(_table(visit, feedback))
-    st.header(visit.wording["feedback.why"])
+    st.header(visit.wording["feedback.why"], anchor=False)
     own = feedback.why.get(cast("Language", visit.language))
     st.markdown(plain(own) if own else "\n".join(f"- {_why(visit, one)}" for one in feedback.checked))
     if feedback.others:

@@ -1,5 +1,6 @@
 // Tells the browser which page this is and in which language, and lets a new page begin at its top: Streamlit changes
 // the content of one document, so neither the scroll position nor a screen reader would notice.
+const SETTLED = 200; // milliseconds
 let last = null;
 
 export default ({ data }) => {
@@ -11,11 +12,15 @@ export default ({ data }) => {
   const now = `${data.state} ${data.page}`;
   if (last !== null && last !== now) {
     document.querySelector(".stMain")?.scrollTo(0, 0);
-    const heading = document.querySelector(".stMain h1");
-    if (heading && data.state !== "rating") {
-      heading.tabIndex = -1;
-      heading.focus({ preventScroll: true });
-    }
+    // the rest of the page arrives after this component
+    if (data.state !== "rating") setTimeout(focusHeading, SETTLED);
   }
   last = now;
 };
+
+function focusHeading() {
+  const heading = document.querySelector(".stMain h1");
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
