@@ -62,7 +62,7 @@ def import_videos(
     allow_missing, which leaves out their pairs; InputError where somebody has begun to rate and this would change what
     they see; InfrastructureError when the disk is full or another import runs.
     """
-    console = console or Console(quiet=True)
+    console = console or Console(json=True, quiet=True)
     with sole_writer(folder.presentation):
         sweep(folder.presentation)
         sources, images = _remembered(folder, sources, images)

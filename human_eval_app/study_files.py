@@ -168,8 +168,6 @@ def _amounts(study: Study) -> Iterator[Fault]:
     least = smallest_session(study)
     if size < least:
         yield ("session", "pairs"), f"found {size}, expected at least {least} to place gold pairs and repeats apart"
-    if (study.presentation.resolution == "fit_height") != (study.presentation.height is not None):
-        yield ("presentation",), "`height` belongs to `resolution: fit_height`, and only to it"
 
 
 def _twice(names: list[str], place: Place, what: str) -> Iterator[Fault]:
