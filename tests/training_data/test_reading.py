@@ -1,4 +1,4 @@
-"""Broken clips: an error, or skipped, counted and replaced the same way each time; batches ahead of time, equal bits."""
+"""Broken clips: an error, or skipped, counted, replaced the same way each time; batches ahead of time, equal bits."""
 
 from __future__ import annotations
 
