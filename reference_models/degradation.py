@@ -1,7 +1,7 @@
 """Low-quality video from good video, on the fly: what F_SR learns to undo.
 
 UniVG 3.2: "destroying high-definition videos through RamdomBlur, RandomResize, JPEG Compression and so on". No order,
-strength or list is given. Settled (decision 75): blur, resize, noise and JPEG in random order, as BSRGAN shuffles them,
+strength or list is given. Settled (decision 76): blur, resize, noise and JPEG in random order, as BSRGAN shuffles them,
 with the strengths that Real-ESRGAN trains with; then down to the size that F_SR is given. What is drawn is drawn once
 per clip, the pattern of the noise too, because a network that sees each frame damaged otherwise learns to flicker.
 
@@ -68,7 +68,7 @@ NONE = Damage(blur=0, resize=(0, 0), noise=0, jpeg=0)
 
 @dataclass(frozen=True)
 class Degradation:
-    """Rounds of damage, then the size that F_SR gets. UniVG does not say how many rounds: one (decision 75)."""
+    """Rounds of damage, then the size that F_SR gets. UniVG does not say how many rounds: one (decision 76)."""
 
     height: int
     width: int
