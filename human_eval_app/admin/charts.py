@@ -15,8 +15,9 @@ from human_eval_app.admin.coverage import HOUR_MS, Coverage
 from human_eval_app.streamlit_settings import SETTINGS
 from univg_bench.human.gsb_figures import FONT, INK
 
-COLUMNS = 60  # cells in a row of the map; 655 items fill eleven rows
-CELL = 15
+COLUMNS = 60  # cells in a row of the map at most; 655 items fill eleven rows
+MAX_CELL = 22
+MAP_WIDTH = 960
 DAY_MS = 24 * HOUR_MS
 MAX_HOURS = 48
 MAX_DAYS = 60
@@ -29,8 +30,10 @@ RAMP = {False: ("#e4e8ee", "#0b57d0"), True: ("#2f343b", "#8ab4f8")}
 Spec = dict[str, Any]
 
 
-def for_page(chart: alt.TopLevelMixin, *, dark: bool) -> Spec:
+def for_page(chart: alt.TopLevelMixin, *, dark: bool, width: int) -> Spec:
     """Return a figure of `gsb_figures` as it stands on a page: no card of its own, ink that can be read there.
+
+    width: of a panel, in pixels.
 
     The fills of answers keep their colours, and what is written on them too; hollow shapes show the page through.
     """
@@ -50,6 +53,8 @@ def for_page(chart: alt.TopLevelMixin, *, dark: bool) -> Spec:
     kept = {key: spec.pop(key) for key in ("data", "datasets") if key in spec}
     changed: Spec = change(spec, in_range=False)
     changed.setdefault("config", {})["background"] = "transparent"
+    # a facet holds its panel
+    changed.get("spec", changed)["width"] = width
     return changed | kept
 
 
@@ -59,15 +64,17 @@ def coverage_map(found: Coverage, *, dark: bool) -> Spec:
     count = dict.fromkeys(blocks, 0)
     longest = max(sum(pair.other == other for pair in found.pairs) for other in blocks)
     high = -(-longest // COLUMNS)
+    columns = -(-longest // high)
+    cell = min(MAP_WIDTH // columns, MAX_CELL)
     rows = []
     for pair in found.pairs:
         place = count[pair.other]
         count[pair.other] += 1
         rows.append({
             # an empty row between two blocks
-            "row": blocks.index(pair.other) * (high + 1) + place // COLUMNS, "column": place % COLUMNS,
+            "row": blocks.index(pair.other) * (high + 1) + place // columns, "column": place % columns,
             "against": pair.other, "item": pair.item, "done": pair.done, "leased": pair.leased,
-            "flagged": pair.flagged, "sign": "flagged" if pair.flagged else "open now" if pair.leased else "",
+            "flagged": pair.flagged, "sign": "×" if pair.flagged else "○" if pair.leased else "",
         })  # fmt: skip
     names = "{" + ",".join(f"'{i * (high + 1)}':{other!r}" for i, other in enumerate(blocks)) + "}"
     ramp = RAMP[dark]
@@ -87,20 +94,13 @@ def coverage_map(found: Coverage, *, dark: bool) -> Spec:
             legend=alt.Legend(title="ratings", orient="top", values=ticks, format="d", gradientLength=160, tickCount=2),
         )
     )  # fmt: skip
-    signs = (
-        base.transform_filter("datum.sign != ''")
-        .mark_point(size=34, strokeWidth=2, opacity=1, filled=False, color=TEXT[dark])
-        .encode(
-            shape=alt.Shape(
-                "sign:N",
-                scale=alt.Scale(domain=["open now", "flagged"], range=["circle", "cross"]),
-                legend=alt.Legend(title=None, orient="top"),
-            )
-        )
+    # a sign is written in the colour that stands out from its cell
+    signs = base.mark_text(fontSize=cell - 3, fontWeight="bold").encode(
+        text="sign:N",
+        color=alt.condition(f"datum.done * 2 > {found.wanted}", alt.value(PAGE[dark]), alt.value(TEXT[dark])),
     )
-    height = CELL * (len(blocks) * (high + 1) - 1)
-    width = max(CELL * min(longest, COLUMNS), 160)
-    return _plain(alt.layer(cells, signs).properties(height=height, width=width), dark=dark)
+    # steps, not a height: Streamlit would fit legends into a height and leave nothing for cells
+    return _plain(alt.layer(cells, signs).properties(height=alt.Step(cell), width=alt.Step(cell)), dark=dark)
 
 
 def bins(times_ms: Sequence[int], now_ms: int) -> tuple[int, list[tuple[int, int]]]:
@@ -120,16 +120,15 @@ def progress_bars(times_ms: Sequence[int], now_ms: int, *, dark: bool) -> Spec:
     """Return how many pairs were rated in each hour or day, in the time zone of the browser."""
     size, counted = bins(times_ms, now_ms)
     unit = "hour" if size == HOUR_MS else "day"
-    rows = pd.DataFrame(
-        [{"from": start, "to": start + size, "pairs": num} for start, num in counted], columns=["from", "to", "pairs"]
-    )
+    rows = pd.DataFrame([{"from": start, "to": start + size, "pairs": num, "none": 0} for start, num in counted])
     chart = (
         alt.Chart(rows)
-        .mark_bar(color=RAMP[dark][1], binSpacing=1)
+        .mark_rect(color=RAMP[dark][1], stroke=PAGE[dark])
         .encode(
-            x=alt.X("from:T", title=None, axis=alt.Axis(grid=False)),
+            x=alt.X("from:T", title=None, axis=alt.Axis(grid=False, format="%H:%M" if size == HOUR_MS else "%d %b")),
             x2="to:T",
             y=alt.Y("pairs:Q", title=f"pairs per {unit}", axis=alt.Axis(tickMinStep=1, tickCount=4)),
+            y2="none:Q",
             tooltip=[alt.Tooltip("from:T", format="%a %d %b, %H:%M"), "pairs"],
         )
         .properties(height=150, width="container")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from human_eval_app.admin import entrance
 from human_eval_app.admin.pages import annotators, log, overview, results, study
 from human_eval_app.admin.server import Desk, current
 from univg_bench.errors import UnivgError
+from univg_bench.human.gsb_figures import FILLS
 
 Draw = Callable[[Desk, str], None]
 # name in the address -> (title, icon, what draws it)
@@ -23,6 +26,7 @@ PAGES: dict[str, tuple[str, str, Draw]] = {
 # Streamlit's own margins are made for text in the middle of a page; a table of ten dimensions needs the room
 STYLE = """<style>
 .stMainBlockContainer {padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1400px}
+.stVegaLiteChart {overflow-x: auto}
 .stMetric [data-testid="stMetricValue"] {font-variant-numeric: tabular-nums}
 </style>"""
 
@@ -31,7 +35,7 @@ def show() -> None:
     """Draw what the visitor may see."""
     desk = current()
     st.set_page_config(
-        page_title=f"{desk.store.slug} · admin", page_icon=":material/query_stats:", layout="wide",
+        page_title=f"{desk.store.slug} · admin", page_icon=_icon(), layout="wide",
         menu_items={"Get help": None, "Report a bug": None, "About": None},
     )  # fmt: skip
     st.html(STYLE)
@@ -43,10 +47,19 @@ def show() -> None:
     page = st.navigation([_page(desk, who, name) for name in PAGES], position="top")
     left, right = st.columns([5, 1], vertical_alignment="center")
     with left:
-        st.title(desk.store.study.title, anchor=False)
+        st.header(desk.store.study.title, anchor=False)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Sign out", icon=":material/logout:", on_click=entrance.sign_out, args=(desk,), help=f"you are {who}")
     page.run()
+
+
+def _icon() -> Image.Image:
+    """Return three bars of Figure 4. Without an image of our own browsers would ask a server of Google for one."""
+    icon = np.zeros((32, 32, 3), dtype=np.uint8)
+    for row, ends in zip((2, 12, 22), ((22, 27), (14, 20), (18, 24)), strict=True):
+        for start, end, fill in zip((0, *ends), (*ends, 32), FILLS.values(), strict=True):
+            icon[row : row + 8, start:end] = list(bytes.fromhex(fill[0][1:]))
+    return Image.fromarray(icon)
 
 
 def _page(desk: Desk, who: str | None, name: str) -> st.Page:

@@ -7,7 +7,7 @@ from univg_bench.human.screening import Measured, Screened, Verdict
 
 # measure -> (what was found, what was too little to tell); `{}` is the value
 SHARES: dict[str, tuple[str, str]] = {
-    "straight_line": ("one and the same answer to every question in {} of the pairs", "pairs"),
+    "straight_line": ("one answer to all questions in {} of pairs", "pairs"),
     "left_share": ("answers left {}", "answers that chose a side"),
     "same_share": ("answers same {}", "answers"),
     "gold_accuracy": ("known answers right {}", "known answers"),
@@ -59,7 +59,7 @@ def in_words(screened: Screened) -> str:
     failed = [v for v in screened.verdicts if v.passed is False]
     unknown = sum(v.passed is None for v in screened.verdicts)
     if failed:
-        return "; ".join([pace_in_words(screened), *map(verdict_in_words, failed)])
+        return ", ".join([pace_in_words(screened), *(found_in_words(v.rule, v.measured) for v in failed)])
     if not screened.verdicts:
         return "the study has no rules of screening"
     if unknown == len(screened.verdicts):

@@ -24,6 +24,8 @@ TABLE_STYLE = """<style>
 .univg .note {font-size: .8rem; margin: .4rem 0; opacity: .85}
 </style>"""
 
+TIME = st.column_config.DatetimeColumn(format="D MMM, HH:mm")
+
 
 def is_dark() -> bool:
     return bool(st.context.theme.type == "dark")

@@ -11,7 +11,7 @@ from univg_bench.console import Console
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
-@click.command(short_help="The researcher's page: progress, results, exports; on a port of its own.")
+@click.command(short_help="The researcher's page: progress, results, exports.")
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for the network.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8502, show_default=True, help="0 takes a free one.")

@@ -1,6 +1,6 @@
-"""A study that synthetic people have rated, through the code that real ones use, for tests and pictures of the admin app.
+"""A study that synthetic people have rated, through the code that real ones use, for tests and pictures.
 
-    python -m tests.app.app_admin FOLDER [--open] [--peek]     makes one to look at, with the password of PASSWORD
+python -m tests.app.app_admin FOLDER [--open] [--peek]     makes one to look at, with the password of PASSWORD
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ analysis:
 
 def admin_folder(folder: Path, *, items: int = 6, target: int = 3, peek: bool = False) -> StudyFolder:
     """Return a study folder with a password and nobody in it."""
-    listed = "\n".join(f"  - {{id: s{k:03d}, prompt: a blue square moves right}}" for k in range(items))
+    listed = "\n".join(
+        f"  - {{id: s{k:03d}, prompt: a blue square moves right, image: images/{k}.png}}" for k in range(items)
+    )
     study = served_study(folder, text=TEXT % {"items": listed, "target": target, "peek": str(peek).lower()})
     set_password(study.path, PASSWORD)
     return study
@@ -145,7 +147,8 @@ if __name__ == "__main__":
     made = Path(sys.argv[1])
     opened = admin_desk(made, items=66, target=3, peek="--peek" in sys.argv)
     rated(opened, honest=8, careless=1, pairs=330 if "--open" in sys.argv else None, flag=0.006)
-    opened.store.issue_codes(2, who="test")
+    for code in opened.store.issue_codes(4, who="test")[:2]:
+        next_pair(opened.store, opened.store.login(code).id)
     if "--open" not in sys.argv:
         opened.store.close(who="test")
     opened.store.database.close()

@@ -17,6 +17,11 @@ from univg_bench.human.screening import Screened
 
 VERDICTS = {True: "left out", False: "kept"}
 NOTHING = "not checked"
+ROWS_SHOWN = 40
+SHARES = {
+    "left": "left_share", "same": "same_share", "straight": "straight_line", "agrees": "agreement",
+    "gold": "gold_accuracy", "repeats": "repeat_consistency",
+}  # fmt: skip
 
 
 def show(desk: Desk, who: str) -> None:
@@ -29,19 +34,22 @@ def show(desk: Desk, who: str) -> None:
     screened = {s.annotator: s for s in _screened(desk)}
     out = [s for s in screened.values() if s.excluded]
     _head(desk, len(persons), len(screened), len(out))
+    for checked in out:
+        st.warning(f"**{checked.annotator}** is left out: {in_words(checked)}", icon=":material/person_off:")
     order = sorted(persons, key=lambda p: (not _is_out(screened.get(p.alias)), p.id))
     st.dataframe(
-        table(order, screened), hide_index=True, key="annotators", row_height=38,
+        table(order, screened), hide_index=True, key="annotators", placeholder="–",
+        height="content" if len(order) <= ROWS_SHOWN else 36 * ROWS_SHOWN,
         column_config={
-            "left": _share("answers left", "share of left among the answers that chose a side; half is expected"),
-            "same": _share("answers same", "share of same among all answers"),
-            "straight": _share("one answer", "share of pairs with one and the same answer to every question"),
+            "left": _share("left", "share of left among the answers that chose a side; half is expected"),
+            "same": _share("same", "share of same among all answers"),
+            "straight": _share("alike", "share of pairs with one and the same answer to every question"),
             "agrees": _share("agrees", "share of the other annotators who gave the same answer, on average"),
-            "gold": _share("known right", "share of known answers that were right"),
-            "repeats": _share("same again", "share of repeated questions answered for the same video as before"),
+            "gold": _share("known", "share of known answers that were right"),
+            "repeats": _share("again", "share of repeated questions answered for the same video as before"),
             "s per pair": st.column_config.NumberColumn(format="%.1f", help="median of pairs, by the browser's clock"),
-            "last seen": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
-            "why": st.column_config.TextColumn(width="large"),
+            "last seen": shown.TIME,
+            "why": st.column_config.TextColumn("found", width=420),
         },
     )  # fmt: skip
     left, right = st.columns(2, gap="large")
@@ -69,17 +77,15 @@ def table(persons: list[Person], screened: dict[str, Screened]) -> pd.DataFrame:
         rows.append({
             "annotator": person.alias, "state": person.state, "pairs": person.main,
             "checks": VERDICTS[checked.excluded] if checked else NOTHING,
-            "why": in_words(checked) if checked else _why_not(person),
             "s per pair": checked.median_seconds if checked else person.median_seconds,
-            "left": measured.get("left_share"), "same": measured.get("same_share"),
-            "straight": measured.get("straight_line"), "agrees": measured.get("agreement"),
-            "gold": measured.get("gold_accuracy"), "repeats": measured.get("repeat_consistency"),
-            "last seen": person.last_ms,
+            **{column: measured.get(measure) for column, measure in SHARES.items()}, "last seen": person.last_ms,
+            "why": in_words(checked) if checked else _why_not(person),
         })  # fmt: skip
     frame = pd.DataFrame(rows)
     frame["last seen"] = shown.times(frame["last seen"].astype("Int64").tolist())
-    for column in ("s per pair", "left", "same", "straight", "agrees", "gold", "repeats"):
-        frame[column] = frame[column].astype(float)
+    frame["s per pair"] = frame["s per pair"].astype(float)
+    for column in SHARES:
+        frame[column] = 100 * frame[column].astype(float)
     # a column in which nothing was measured for anybody says nothing
     return frame.drop(columns=[c for c in ("gold", "repeats") if frame[c].isna().all()])
 
@@ -114,7 +120,7 @@ def _head(desk: Desk, num_people: int, num_checked: int, num_out: int) -> None:
 
 def _share(label: str, help_: str) -> Any:
     return st.column_config.ProgressColumn(
-        label, help=help_, min_value=0.0, max_value=1.0, format="percent", width="small"
+        label, help=help_, min_value=0.0, max_value=100.0, format="%.0f%%", width="small"
     )
 
 

@@ -35,7 +35,7 @@ def _live(desk: Desk) -> None:
     if found.pairs:
         st.caption(
             f"Every cell is a pair of videos: darker is nearer to the {found.wanted} ratings that are wanted. "
-            "A circle is open now, a cross was said to be broken."
+            "○ is open now, × was said to be broken."
         )
         shown.chart(
             coverage_map(found, dark=shown.is_dark()), key="coverage",
@@ -148,7 +148,7 @@ def _leases(found: Coverage) -> None:
                 "lease ends": shown.times([lease.until_ms for lease in leases]),
                 "state": ["held" if lease.live else "run out" for lease in leases],
             }),
-            hide_index=True, key="open_pairs",
+            hide_index=True, key="open_pairs", column_config={"opened": shown.TIME, "lease ends": shown.TIME},
         )  # fmt: skip
 
 
@@ -170,6 +170,7 @@ def _flags(desk: Desk) -> None:
             "left": [flag.left for flag in listed], "right": [flag.right for flag in listed],
         }),
         hide_index=True, key="flags", on_select="rerun", selection_mode="single-row",
+        column_config={"when": shown.TIME},
     )  # fmt: skip
     if len(flags) > FLAGS_SHOWN:
         st.caption(f"The newest {FLAGS_SHOWN} of {len(flags)}.")

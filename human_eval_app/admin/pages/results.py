@@ -11,13 +11,14 @@ from human_eval_app.admin.results import Results, State, note_look, state_of
 from human_eval_app.admin.server import Desk
 from human_eval_app.admin.side_by_side import both_table, headline
 from univg_bench.errors import InputError
-from univg_bench.human.analysis import Analysis
+from univg_bench.human.analysis import Analysis, comparisons
 from univg_bench.human.gsb_figures import agreement_dots, answer_bars, forest
 from univg_bench.human.gsb_report import shown_dimensions
 from univg_bench.human.gsb_tables import agreement_table, counts_table, table2
 from univg_bench.human.winrate import scope
 
 LOOK = "look"
+FOREST_WIDTH = 600  # of all panels in a row, in pixels
 PASSED = "Only those who passed the checks"
 
 
@@ -87,8 +88,7 @@ def _draw(desk: Desk, found: Results) -> None:
     if analysis is None:
         return
     _headline(desk, found, analysis)
-    for sentence in _sentences(analysis, everybody=analysis is found.everybody, num_out=out):
-        st.caption(sentence)
+    st.markdown("\n".join(f"- {s}" for s in _sentences(analysis, everybody=analysis is found.everybody, num_out=out)))
     _win_rates(analysis)
     if out and found.passed is not None:
         with st.expander("Both side by side: only those who passed, and all"):
@@ -128,15 +128,17 @@ def _win_rates(analysis: Analysis) -> None:
     dimensions, level, dark = shown_dimensions(analysis), analysis.plan.level, shown.is_dark()
     primary = next((d for d in dimensions if d.code == analysis.plan.primary), dimensions[-1])
     st.subheader("Win rates", anchor=False, help="(G − B) / (G + S + B): better minus worse, of all answers")
+    panels = min(len(comparisons(analysis.rates)), 3)
     left, right = st.columns([3, 2], gap="large")
     with left:
+        drawn = for_page(forest(analysis.rates, dimensions, level=level), dark=dark, width=FOREST_WIDTH // panels)
         shown.chart(
-            for_page(forest(analysis.rates, dimensions, level=level), dark=dark), key="forest",
+            drawn, key="forest",
             alt="Win rates with their intervals; the numbers are in the table below",
         )  # fmt: skip
     with right:
         shown.chart(
-            for_page(answer_bars(analysis.rates, primary), dark=dark), key="figure4",
+            for_page(answer_bars(analysis.rates, primary), dark=dark, width=340), key="figure4",
             alt="Shares of better, same and worse; the counts are in the table below",
         )  # fmt: skip
     shown.table(table2(analysis.rates, dimensions, level=level))
@@ -150,6 +152,6 @@ def _agreement(analysis: Analysis) -> None:
     if any(c.value is not None for a in analysis.agreements for c in a.coefficients.values()):
         with st.expander("As a figure"):
             shown.chart(
-                for_page(agreement_dots(analysis.agreements), dark=shown.is_dark()), key="agreement",
+                for_page(agreement_dots(analysis.agreements), dark=shown.is_dark(), width=520), key="agreement",
                 alt="Coefficients of agreement with their intervals; the numbers are in the table above",
             )  # fmt: skip
