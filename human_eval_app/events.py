@@ -51,9 +51,11 @@ def record_events(store: Store, annotator_id: int, assignment_id: int, events: o
 
 
 def _parse(event: object) -> dict[str, Any] | None:
-    if not isinstance(event, dict) or event.get("kind") not in KINDS:
+    if not isinstance(event, dict):
         return None
-    t, value = event.get("t"), event.get("value")
+    kind, t, value = event.get("kind"), event.get("t"), event.get("value")
+    if not isinstance(kind, str) or kind not in KINDS:
+        return None
     if isinstance(t, bool) or not isinstance(t, int | float) or not math.isfinite(t) or not 0 <= t <= DAY_MS:
         return None
     if value is not None and not isinstance(value, str | int | float):
@@ -61,6 +63,6 @@ def _parse(event: object) -> dict[str, Any] | None:
     # PostgreSQL takes no NUL in a text
     return {
         "t_ms": int(t),
-        "kind": event["kind"],
+        "kind": kind,
         "value": None if value is None else str(value).replace("\0", "")[:200],
     }
