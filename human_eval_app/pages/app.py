@@ -51,8 +51,7 @@ def run(serving: Serving, annotator_id: int | None) -> None:
         language = frame.chosen_language(serving.store.study, person)
         seen = st.session_state.get(practice_feedback.SEEN)
         state = progress.state(serving.store, annotator_id, feedback_seen=seen)
-        if state.name == "rating" and pause.asked():
-            state = progress.State("break", state.handed)
+        state = pause.adjust(state)
         visit = Visit(serving, person, state, language, load_wording(language))
         frame.begin(visit)
         PAGES[state.name](visit)

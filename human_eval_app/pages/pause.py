@@ -7,7 +7,9 @@ import streamlit as st
 from human_eval_app import progress
 from human_eval_app.pages.visit import Visit
 
-ASKED = "pause.asked"  # in the session only: a reload goes on
+# in the session of the browser only: a reload goes on
+ASKED = "pause.asked"
+OPEN = "pause.open"  # the pair that is on the screen
 
 
 def ask() -> None:
@@ -15,8 +17,17 @@ def ask() -> None:
     st.session_state[ASKED] = True
 
 
-def asked() -> bool:
-    return bool(st.session_state.get(ASKED))
+def adjust(state: progress.State) -> progress.State:
+    """Return the state with a break where somebody asked for one, and without one in the middle of a pair."""
+    if state.handed is None:
+        return state
+    if st.session_state.get(ASKED):
+        return progress.State("break", state.handed)
+    # minutes run out while somebody looks at a pair; the script runs then when they go back to the pair before
+    if state.name == "break" and st.session_state.get(OPEN) != state.handed.id:
+        return state
+    st.session_state[OPEN] = state.handed.id
+    return progress.State("rating", state.handed)
 
 
 def show(visit: Visit) -> None:
