@@ -19,7 +19,7 @@ def mount(module: str, data: Mapping[str, Any], *, key: str, triggers: tuple[str
     """
     # a trigger needs a callback to be known; what it asks for is done in the script's body, because the first trigger
     # after a restart of the server runs no callback
-    callbacks = {f"on_{name}_change": _nothing for name in triggers}
+    callbacks: dict[str, Any] = {f"on_{name}_change": _nothing for name in triggers}
     result = _renderer(module)(key=key, data=dict(data), **callbacks)
     return {name: result.get(name) for name in triggers}
 

@@ -122,10 +122,10 @@ async function post({ url, body }, signal) {
     if (signal?.aborted) throw error;
     return { final: false, trouble: "offline" };
   }
+  const said = await response.json().catch(() => ({}));
   if (response.ok) return { final: true, ok: true };
   if (response.status === 401) return { final: false, trouble: "login" };
   // a proxy in between knows nothing of `final`; then the status decides
-  const said = await response.json().catch(() => ({}));
   const final = said.final ?? (response.status < 500 && !RETRY.has(response.status));
   if (!final) return { final: false, trouble: "busy" };
   return { final: true, ok: false, reason: said.reason ?? "", message: said.message ?? "" };

@@ -54,7 +54,7 @@ export function createQuestions({ questions, answers, current, words, onanswer, 
     asked.replaceChildren(
       el("span", {
         class: "count",
-        text: fill(question.group ? words.question_of_group : words.question_of, {
+        text: fill(question.group && question.group !== question.label ? words.question_of_group : words.question_of, {
           number: at + 1, total: questions.length, group: question.group, label: question.label,
         }),
       }),

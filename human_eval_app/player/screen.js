@@ -51,10 +51,10 @@ export function createScreen(root, data, trigger) {
 
   const status = el("p", { class: "status", role: "status", "aria-live": "polite", "data-testid": "status" });
   const save = button(el("span", { text: data.revise ? words.save_change : words.save }), submit, { class: "primary", "data-testid": "save" });
-  const flag = button(el("span", { text: words.broken }), report, { class: "plain", "data-testid": "broken" });
+  const flag = button(el("span", { text: words.broken }), report, { class: "plain", hidden: data.revise, "data-testid": "broken" });
   const extra = button("", () => {}, { class: "plain", hidden: true, "data-testid": "extra" });
   const element = el(
-    "main",
+    "div", // Streamlit's page is the main one
     { class: "screen", "data-assignment": data.assignment, "data-testid": "rating" },
     createHead(),
     stage.element,
@@ -92,9 +92,9 @@ export function createScreen(root, data, trigger) {
 
   function createSideButtons() {
     const made = [];
-    if (data.revise) made.push(button(words.cancel_change, () => leave("advance"), { class: "plain", "data-testid": "cancel" }));
-    if (data.undo) made.push(button(el("span", { text: words.undo }), undo, { class: "plain", "data-testid": "undo" }));
-    if (data.pause) made.push(button(words.pause_work, () => leave("break"), { class: "plain", "data-testid": "break" }));
+    if (data.revise) made.push(button(words.cancel_change, () => ask("advance"), { class: "plain", "data-testid": "cancel" }));
+    if (data.undo) made.push(button(words.undo, undo, { class: "plain", "data-testid": "undo" }));
+    if (data.pause) made.push(button(words.pause_work, () => ask("break"), { class: "plain", "data-testid": "break" }));
     made.push(button("?", () => openHelp(root, words), { class: "plain round", "aria-label": words.help_title, title: words.help_title, "data-testid": "help-button" }));
     return made;
   }
@@ -124,7 +124,8 @@ export function createScreen(root, data, trigger) {
   }
 
   function report() {
-    if (state !== "open") return;
+    // what was answered once is answered: only an open pair can be reported
+    if (state !== "open" || data.revise) return;
     timeline?.pause();
     openReport(root, words, (reason) =>
       deliver({ url: "/api/flag", body: { assignment: data.assignment, client_uuid: draft.uuid, reason } }),
@@ -136,7 +137,7 @@ export function createScreen(root, data, trigger) {
     try {
       const outcome = await outbox.send(letter, { signal, ontrouble: (kind) => become("offline", kind) });
       drawer.remove(place);
-      if (outcome.ok) leave("advance");
+      if (outcome.ok) leave("advance", words.saved);
       else become("refused", words[`refused_${outcome.reason}`] ?? (outcome.message || words.refused_other));
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -144,22 +145,27 @@ export function createScreen(root, data, trigger) {
   }
 
   /** Ask the script for what comes next, again and again until it has answered with something else. */
-  function leave(name) {
-    if (name === "break") keep();
-    become("saved");
-    const ask = () => trigger(name, { assignment: data.assignment });
-    ask();
-    let asked = 1;
+  function leave(name, sentence = "") {
+    keep();
+    become("saved", sentence);
+    const nudge = () => trigger(name, { assignment: data.assignment });
+    nudge();
+    let nudges = 1;
     const timer = setInterval(() => {
-      ask();
-      asked += 1;
-      if (asked === 4) become("saved", "late");
+      nudge();
+      nudges += 1;
+      if (nudges === 4) become("saved", words.late);
     }, NUDGE_SECONDS * 1000);
     signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
 
+  /** The same, where nothing is being saved. */
+  function ask(name) {
+    if (state === "open") leave(name);
+  }
+
   function undo() {
-    if (state === "open" && data.undo) leave("undo");
+    if (data.undo) ask("undo");
   }
 
   function become(next, detail = null) {
@@ -168,7 +174,7 @@ export function createScreen(root, data, trigger) {
     questions.lock(next !== "open");
     extra.hidden = true;
     if (next === "offline" && detail === "login") offer(words.log_in, () => location.reload());
-    if (next === "saved" && detail === "late") offer(words.reload, () => location.reload());
+    if (next === "saved" && detail === words.late) offer(words.reload, () => location.reload());
     if (next === "refused") offer(words.go_on, () => leave("advance"));
     element.dataset.trouble = next === "offline" ? detail : "";
     draw(false, detail);
@@ -180,11 +186,10 @@ export function createScreen(root, data, trigger) {
     extra.hidden = false;
   }
 
-  function sentence(asked, detail) {
+  function sentence(detail) {
     if (state === "saving") return words.saving;
-    if (state === "saved") return detail === "late" ? words.saved_late : words.saved;
     if (state === "offline") return words[`trouble_${detail}`];
-    if (state === "refused") return detail;
+    if (state === "saved" || state === "refused") return detail;
     if (broken) return words.report_it;
     if (questions.left() > 0) return countLeft(questions.left(), words);
     if (!watchedEnough()) return fill(words.watch_more, { share: Math.round(data.settings.must_watch * 100) });
@@ -199,7 +204,7 @@ export function createScreen(root, data, trigger) {
   }
 
   function draw(asked = false, detail = null) {
-    const text = sentence(asked, detail);
+    const text = sentence(detail);
     if (status.textContent !== text) status.textContent = text;
     status.classList.toggle("strong", ["offline", "refused"].includes(state) || broken);
     status.classList.toggle("asked", asked);

@@ -39,7 +39,7 @@ export function createStage({ data, words, log, signal, onready, onbroken, ontro
   async function loadPane(pane, url) {
     for (;;) {
       try {
-        await loadVideo(pane.video, url, signal, pane.progress);
+        await loadVideo(pane.video, url, signal);
         pane.say(null);
         return pane.video;
       } catch (error) {
@@ -73,9 +73,8 @@ function createPane(side, words) {
   const video = el("video", { muted: true, playsinline: true, preload: "auto", "aria-label": name, disablepictureinpicture: true });
   video.muted = true;
   const watched = el("span", { class: "watched", "data-testid": `watched-${side}` });
-  const words_ = el("p", { text: words.loading });
-  const meter = el("progress", { max: 1, "aria-label": words.loading });
-  const message = el("div", { class: "message", role: "status" }, el("div", { class: "spinner", "aria-hidden": "true" }), words_, meter);
+  const sentence = el("p", { text: words.loading });
+  const message = el("div", { class: "message", role: "status" }, el("div", { class: "spinner", "aria-hidden": "true" }), sentence);
   const element = el(
     "figure",
     { class: "pane", "data-side": side, "data-state": "loading" },
@@ -84,12 +83,11 @@ function createPane(side, words) {
   );
   return {
     side, element, video,
-    progress(share) { if (share) meter.value = share; },
     /** Show words over the video, or the video when there are none. */
     say(text, waiting = false) {
       element.dataset.state = text === null ? "ready" : waiting ? "loading" : "broken";
       message.hidden = text === null;
-      words_.textContent = text ?? "";
+      sentence.textContent = text ?? "";
     },
     count(times) {
       const text = times ? fill(words.watched, { count: times }) : "";

@@ -255,13 +255,13 @@ def test_a_video_that_cannot_be_decoded_is_said_and_can_be_reported(player: Play
 @pytest.mark.parametrize("size", [(1366, 768), (1000, 600)])
 def test_ten_questions_and_a_picture_fit_without_scrolling(player: Player, size: tuple[int, int]) -> None:
     page = player.open("item=both", viewport={"width": size[0], "height": size[1]})
-    main = page.locator("main")
+    screen = page.locator("[data-testid=rating]")
     outside = "m => [...m.querySelectorAll('*')].map(e => [e.getBoundingClientRect(), e.outerHTML]).filter(([r]) =>"
     outside += " r.left < 0 || r.top < 0 || r.right > innerWidth || r.bottom > innerHeight).map(([, html]) => html)"
-    assert main.evaluate(outside) == []
+    assert screen.evaluate(outside) == []
     assert page.locator("[role=radio]").count() == 30
     heights = "m => [...m.querySelectorAll('button, select')].map(e => e.getBoundingClientRect().height).filter(h => h)"
-    assert min(main.evaluate(heights)) >= 34
+    assert min(screen.evaluate(heights)) >= 34
 
 
 def test_the_text_of_a_prompt_is_never_markup(player: Player) -> None:
