@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,24 +26,33 @@ def training() -> None:
 )
 @click.option("--init", type=FOLDER, help="Weights that the recipe starts from.")
 @click.option("--cache", type=FOLDER, default=Path(".cache/tiny"), show_default=True, help="Clips and latents.")
-@click.option("--clips", type=click.IntRange(1), default=8000, show_default=True, help="Of Moving Shapes.")
+@click.option("--source", "sources", multiple=True, required=True, metavar="KIND=WHERE", help="See docs/training.md.")
+@click.option(
+    "--parallel", type=click.Choice(["ddp", "fsdp"]), default="ddp", show_default=True, help="Under torchrun."
+)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read ahead.")
 @click.option("--skip-broken", is_flag=True, help="Count broken clips instead of stopping.")
 @click.option("-q", "--quiet", is_flag=True)
 def train(
-    recipe: str, work: Path, frozen: Path, init: Path | None, cache: Path, clips: int, skip_broken: bool, quiet: bool
-) -> None:
+    recipe: str, work: Path, frozen: Path, init: Path | None, cache: Path, sources: tuple[str, ...], parallel: Any,
+    device: str, workers: int, skip_broken: bool, quiet: bool,
+) -> None:  # fmt: skip
     """Train by RECIPE, a shipped name or a file; a killed training goes on from its last checkpoint."""
     from reference_models.training.recipe_files import load_recipe
-    from reference_models.training.starting import run_of
 
-    run = run_of(
-        load_recipe(recipe), work=work, frozen=frozen, init=init, cache=cache, clips=clips, skip_broken=skip_broken,
-        quiet=quiet,
-    )  # fmt: skip
+    wanted = load_recipe(recipe)
+
+    from reference_models.training.distributed import joined
     from reference_models.training.loop import train as train_loop
+    from reference_models.training.starting import Places, run_of
 
-    done = train_loop(run)
-    click.echo(f"{work}: {done.steps} of {run.recipe.steps} steps in {done.cpu_s / 60:.1f} CPU-minutes")
+    with joined(parallel, device) as world:
+        places = Places(work, frozen, sources, init, cache)
+        run = run_of(wanted, places, world=world, workers=workers, skip_broken=skip_broken, quiet=quiet)
+        done = train_loop(run)
+    if world.is_first:
+        click.echo(f"{work}: {done.steps} of {wanted.steps} steps in {done.cpu_s / 60:.1f} CPU-minutes")
     if done.interrupted:
         sys.exit(130)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
+from reference_models.training.distributed import local
+
 
 class Average:
-    """Float32 copies of a network's weights that follow them slowly."""
+    """Float32 copies of a network's weights that follow them slowly; cut into the same pieces where they are cut."""
 
     def __init__(self, network: nn.Module) -> None:
-        self.tensors = {name: value.detach().float().clone() for name, value in network.named_parameters()}
+        self.tensors: dict[str, Tensor] = {
+            name: value.detach().float().clone() for name, value in network.named_parameters()
+        }
 
     @torch.no_grad()
-    def update(self, parameters: Iterable[tuple[str, Tensor]], kept: float) -> None:
-        """Move the average towards the parameters, of which it takes 1 - kept."""
-        values = [value.detach().float() for _, value in parameters]
-        torch._foreach_lerp_(list(self.tensors.values()), values, 1 - kept)
+    def update(self, network: nn.Module, kept: float) -> None:
+        """Move the average towards the network's weights, of which it takes 1 - kept."""
+        values = [local(value.detach()).float() for value in network.parameters()]
+        torch._foreach_lerp_([local(value) for value in self.tensors.values()], values, 1 - kept)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,18 @@ from typing import Any
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from univg_bench.atomic import machine_faults, write_bytes
+
 QUARTERS = 4  # of the timesteps, over which losses differ most
 
 
 @dataclass(eq=False)
 class Figures:
-    """Sums over clips of one step, by kind and by quarter of the timesteps."""
+    """Sums over the clips that one process saw since the last line, by kind and by quarter of the timesteps."""
 
     sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    grad_norm: float = 0.0
+    norms: list[float] = field(default_factory=list)
 
     def add(self, kind: str, t: Tensor, each: Tensor, num_timesteps: int) -> None:
         """Take the losses (B,) of clips of one kind at timesteps t (B,)."""
@@ -32,54 +34,58 @@ class Figures:
                 self.sums[name] += loss
                 self.counts[name] += 1
 
+    def plain(self) -> dict[str, tuple[float, int]]:
+        """Return name -> (sum, count), which can go to another process."""
+        return {name: (self.sums[name], self.counts[name]) for name in self.sums}
+
+
+def means(found: Iterable[Mapping[str, tuple[float, int]]]) -> tuple[dict[str, float], int]:
+    """Return the means over all processes by name, and how many clips they are of."""
+    sums: dict[str, float] = defaultdict(float)
+    counts: Counter[str] = Counter()
+    for one in found:
+        for name, (total, count) in one.items():
+            sums[name] += total
+            counts[name] += count
+    return {name: sums[name] / counts[name] for name in sorted(sums)}, counts["loss"]
+
 
 class Log:
     """`log.jsonl` and TensorBoard's files in a work folder; lines of steps after `after` belong to a cut run."""
 
     def __init__(self, work: Path, *, after: int) -> None:
-        work.mkdir(parents=True, exist_ok=True)
         self._path = work / "log.jsonl"
         if self._path.exists():
             kept = [line for line in self._path.read_text().splitlines() if _step_of(line) <= after]
-            self._path.write_text("".join(f"{line}\n" for line in kept))
-        self._board = SummaryWriter(work / "tensorboard", purge_step=after + 1)
-        self._clear()
-
-    def _clear(self) -> None:
-        self._sums: dict[str, float] = defaultdict(float)
-        self._counts: dict[str, int] = defaultdict(int)
-        self._norms: list[float] = []
+            write_bytes(self._path, "".join(f"{line}\n" for line in kept).encode())
+        with machine_faults(f"write {work}"):
+            self._board = SummaryWriter(work / "tensorboard", purge_step=after + 1)
         self._since = time.monotonic()
 
-    def add(self, figures: Figures) -> None:
-        """Take the figures of a step into the next line."""
-        for name, value in figures.sums.items():
-            self._sums[name] += value
-            self._counts[name] += figures.counts[name]
-        self._norms.append(figures.grad_norm)
-
-    def write(self, step: int, *, rate: float, cpu_s: float, broken: Mapping[str, int]) -> dict[str, Any]:
-        """Write a line of the means since the last one, and return it."""
-        seconds = time.monotonic() - self._since
+    def write(
+        self, step: int, losses: Mapping[str, float], *, clips: int, rate: float, grad_norm: float, cpu_s: float,
+        broken: Mapping[str, int],
+    ) -> None:  # fmt: skip
+        """Write a line about the steps since the last one. cpu_s: of all processes, from the beginning."""
+        now = time.monotonic()
         line: dict[str, Any] = {
             "step": step,
-            **{name: round(self._sums[name] / self._counts[name], 6) for name in sorted(self._sums)},
-            "grad_norm": round(sum(self._norms) / len(self._norms), 6),
+            **{name: round(loss, 6) for name, loss in losses.items()},
+            "grad_norm": round(grad_norm, 6),
             "rate": rate,
             "cpu_s": round(cpu_s, 2),
-            "clips_per_s": round(self._counts["loss"] / seconds, 2),
+            "clips_per_s": round(clips / (now - self._since), 2),
+            **({"broken": dict(broken)} if broken else {}),
         }
-        if broken:
-            line["broken"] = dict(broken)
-        with self._path.open("a") as file:
+        with machine_faults(f"write {self._path}"), self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         for name, value in line.items():
             if isinstance(value, float):
                 self._board.add_scalar(name.replace(" ", "/"), value, step)
-        self._clear()
-        return line
+        self._since = now
 
     def close(self) -> None:
+        """Write what TensorBoard has not written yet."""
         self._board.close()
 
 

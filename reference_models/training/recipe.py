@@ -46,10 +46,12 @@ class Batches:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with its mixture of batches."""
+    """A stretch of training with its mixture of batches. temporal: whether the temporal layers take part; without them
+    single frames cost half as much, and a new network is an image network anyway (`UNet3D.leave_out_time`)."""
 
     steps: int
     batches: tuple[Batches, ...]
+    temporal: bool = True
 
     def __post_init__(self) -> None:
         kinds = [batch.kind for batch in self.batches]
@@ -58,6 +60,8 @@ class Phase:
                 f"found {self.steps} steps of {', '.join(kinds) or 'no batches'}, expected 1 or more steps, and each"
                 " kind of batches at most once"
             )
+        if not self.temporal and "videos" in kinds:
+            raise ValueError("found videos in a phase without temporal layers, expected images or frames alone")
 
 
 @dataclass(frozen=True)

@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from reference_models.training.examples import Examples
+from reference_models.degradation import Degradation
+from reference_models.presets import Preset, load_preset
+from reference_models.training.distributed import ALONE, World
+from reference_models.training.examples import Examples, Reader
 from reference_models.training.latents import Latents
 from reference_models.training.loop import Run
 from reference_models.training.milestones import milestone_writer
 from reference_models.training.moving_shapes import MovingShapes
 from reference_models.training.recipe import Kind, Recipe
+from reference_models.training.sources import readings, sources_of
 from reference_models.training.start import load_frozen, start_networks
+
+# what F_SR is given is what the others make
+_SMALL = {"univg-fsr": "univg-fb", "univg-fsr-concat": "univg-fb", "tiny-fsr": "tiny-fb", "tiny-fsr-concat": "tiny-fb"}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are. frozen, init: see `start.py`. sources: see `sources.py`. cache: clips, latents, indices."""
+
+    work: Path
+    frozen: Path
+    sources: tuple[str, ...]
+    init: Path | None = None
+    cache: Path = Path(".cache/tiny")
 
 
 def run_of(
-    recipe: Recipe, *, work: Path, frozen: Path, init: Path | None, cache: Path, clips: int, skip_broken: bool,
-    quiet: bool,
+    recipe: Recipe, places: Places, *, world: World = ALONE, workers: int = 0, skip_broken: bool = False,
+    quiet: bool = False,
 ) -> Run:  # fmt: skip
-    """Return the run of a recipe on Moving Shapes. Raises InputError for weights that are not what the recipe needs."""
+    """Return the run of a recipe. Raises InputError for weights or sources that are not what the recipe needs."""
     preset = recipe.trained
-    source = MovingShapes(clips, height=preset.height, width=preset.width, cache=cache / "clips")
-    fixed = load_frozen(frozen)
-    networks, facts = start_networks(recipe, fixed, init=init, device=torch.device("cpu"))
-    latents = Latents(source, networks.vae, vae_digest=fixed.digests["vae"], folder=cache / "latents")
-    kinds: tuple[Kind, ...] = ("images", "frames", "videos")
-    examples = Examples(networks, dict.fromkeys(kinds, source), dict.fromkeys(kinds, latents), skip_broken=skip_broken)
+    sources = sources_of(places.sources, preset, cache=places.cache)
+    reader = Reader(readings(sources, recipe, skip_broken=skip_broken), damage_of(preset))
+    fixed = load_frozen(places.frozen)
+    networks, facts = start_networks(recipe, fixed, init=places.init, device=world.device)
+    latents: dict[Kind, Latents] = {}
+    made: dict[int, Latents] = {}
+    for kind, reading in reader.readings.items():
+        source = reading.sources[0]
+        if len(reading.sources) == 1 and isinstance(source, MovingShapes):
+            folder = places.cache / "latents"
+            if id(source) not in made:
+                made[id(source)] = Latents(source, networks.vae, vae_digest=fixed.digests["vae"], folder=folder)
+            latents[kind] = made[id(source)]
+    if set(latents) != set(reader.readings):
+        latents = {}
+    examples = Examples(networks, reader, latents, workers=workers)
+    identities = {kind: [source.identity for source in reading.sources] for kind, reading in reader.readings.items()}
+    facts["sources"] = hashlib.sha256(repr(sorted(identities.items())).encode()).hexdigest()
     return Run(
-        recipe, networks, examples, work, facts={**facts, "source": source.identity},
-        at_milestone=milestone_writer(recipe, work), quiet=quiet,
+        recipe, networks, examples, places.work, world=world, facts=facts,
+        at_milestone=milestone_writer(recipe, places.work), quiet=quiet,
     )  # fmt: skip
+
+
+def damage_of(preset: Preset) -> Degradation | None:
+    """Return how a low-resolution video is made for F_SR; None for the other stages."""
+    if preset.stage != "super_resolution":
+        return None
+    small = load_preset(_SMALL[preset.name])
+    return Degradation(small.height, small.width)
