@@ -5,9 +5,9 @@
     univg-base, univg-animation, univg-super-resolution      one stage, weights=FOLDER
 
 A folder is what `univg-bench convert` or training writes (`checkpoints.py`), so published weights of the right shape do
-(docs/convert.md); they are called by their own names, never UniVG. `weights="tiny"`, the default where nothing is named,
-is the family that ships with this package, trained on Moving Shapes alone. `weights="random-tiny"` needs no folder and
-makes videos of nothing, at reduced width.
+(docs/convert.md); they are called by their own names, never UniVG. `weights="tiny"`, the default where nothing is
+named, is the family that ships with this package, trained on Moving Shapes alone. `weights="random-tiny"` needs no
+folder and makes videos of nothing, at reduced width.
 """
 
 from __future__ import annotations

@@ -1,156 +1,146 @@
-"""The whole job on Moving Shapes: real videos, a perfect model, a ladder of damage, one table.
+"""The demo: tiny models generate from text, image and both, and are scored beside real videos and a still image.
 
-Every step is what a user's own command does; the commands are printed as they would be typed.
+Every step is what a user's own command does; the commands are printed as they would be typed. The models come by name,
+from whatever package offers them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from univg_bench.atomic import write_bytes
 from univg_bench.console import Console
-from univg_bench.datasets import load_items
-from univg_bench.datasets.rendered import render_videos
+from univg_bench.datasets import ItemSet, load_items
+from univg_bench.demo_ladder import HELD_OUT, render_set
 from univg_bench.errors import InputError
 from univg_bench.evaluate import evaluate_run
+from univg_bench.floor import floor_text
 from univg_bench.importing import import_samples, refuse_failing
 from univg_bench.ladder import RUNGS, write_ladder
 from univg_bench.layouts import match_files
-from univg_bench.measures.data import Rows
-from univg_bench.metrics.frechet import frechet_distance
+from univg_bench.made import ModelCall
+from univg_bench.model import Setting
+from univg_bench.page import TASKS, Section, write_page
+from univg_bench.preview import write_previews
 from univg_bench.protocol import MovingShapesData, Protocol
 from univg_bench.protocol_files import load_protocol
-from univg_bench.protocol_metrics import FvdMetric
-from univg_bench.recipes import FVD_RECIPES
 from univg_bench.records import Record
-from univg_bench.sheet import write_sheet
-from univg_bench.statistics import moments_of
+from univg_bench.run import Place, run_model
 from univg_bench.tables import build_table, render
 
-HELD_OUT = "held-out"  # other renderings of the same captions: what a perfect model would make
+FROZEN = "still-image"  # the given image, repeated: what a model must beat that is to make a video of it
+TITLE = "UniVG-Bench, the demo: tiny models on Moving Shapes"
+SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Floor:
-    """The FVD between two sets of n real videos: below it no model can be told from real ones at that n.
+class Part:
+    """One task of the demo. protocol: on Moving Shapes. models: names that `generate` knows."""
 
-    same_captions: renderings of the same captions, the floor of a model that is given the references' captions.
-    other_captions: of captions that differ, for models that are not.
-    """
+    protocol: str
+    models: tuple[str, ...]
 
-    n: int
-    same_captions: float
-    other_captions: float | None
+
+# UniVG-LG goes on from an image, so it has no part in text to video
+PARTS = (
+    Part("moving-shapes-t2v-tiny", ("univg-hg",)),
+    Part("moving-shapes-i2v-tiny", ("univg-hg", "univg-lg")),
+    Part("moving-shapes-ti2v-tiny", ("univg-hg", "univg-lg")),
+)
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made: a record per rung, the floor, and the files that hold the table."""
+    """What the demo made: the records, what the page says, and the files that a person looks at."""
 
     records: tuple[Record, ...]
-    floor: tuple[Floor, ...]
+    sections: tuple[Section, ...]
     table: str
     files: tuple[Path, ...]
 
 
-def run_demo(name: str, dest: Path, *, workers: int, console: Console) -> Demo:
-    """Render, damage, import, evaluate and tabulate; everything lies in `dest`, and a second run reuses it.
+def run_demo(
+    dest: Path, *, parts: Sequence[Part] = PARTS, options: Mapping[str, Setting], workers: int, console: Console
+) -> Demo:
+    """Render, generate, evaluate, tabulate and show; everything lies in `dest`, and a second run reuses it.
 
-    name: a protocol on Moving Shapes. Raises InputError for another one.
+    options: for every model's factory. Raises InputError for a protocol that is not on Moving Shapes, and what
+    `run_model` raises; what was committed before stays.
     """
-    protocol = load_protocol(name)
-    if not isinstance(protocol.data, MovingShapesData):
-        raise InputError(f"found protocol {protocol.name} on '{protocol.data.source}', expected one on moving-shapes")
-    data, runs = dest / "data", dest / "runs"
-
-    console.say("1. real videos, and held-out renderings of the same captions")
-    console.say(f"   $ univg-bench prepare moving-shapes {name} --dest {data}")
-    _render(protocol.data, data, protocol.data.rendering, console)
-    console.say(
-        f"   $ univg-bench prepare moving-shapes {name} --dest {data} --rendering {protocol.data.rendering + 1}"
-    )
-    held_out = _render(protocol.data, data, protocol.data.rendering + 1, console)
-    console.say("2. a ladder: the real videos, damaged in known ways")
-    console.say(f"   $ univg-bench ladder {name} --data {data} --dest {dest / 'ladder'}")
-    items = load_items(protocol, data)
-    folders = {HELD_OUT: held_out, **write_ladder(items, dest / "ladder", RUNGS, console=console)}
-
-    console.say("3. import each as if it were a model, and evaluate it")
-    console.say(f"   $ univg-bench import {name} --model {HELD_OUT} --from {held_out} --data {data} --dest {runs}")
-    console.say(f"   $ univg-bench evaluate {runs}/{protocol.name}/{HELD_OUT}")
-    console.say(f"   ... and so for {', '.join(list(folders)[1:])}")
-    records = []
-    for model, folder in console.progress(folders.items(), total=len(folders), title="ladder", unit="rung"):
-        imported = import_samples(
-            protocol, items, match_files(items.items, 1, folder), model=model, source=folder, data=data, runs=runs,
-            workers=workers, console=Console(quiet=True),
-        )  # fmt: skip
-        refuse_failing(imported)
-        records.append(
-            evaluate_run(
-                imported.run.folder,
-                data=data,
-                weights=None,
-                workers=workers,
-                device="cpu",
-                cache=None,
-                allow_missing=False,
-                console=Console(quiet=True),
+    protocols = [load_protocol(part.protocol) for part in parts]
+    for protocol in protocols:
+        if not isinstance(protocol.data, MovingShapesData):
+            raise InputError(
+                f"found protocol {protocol.name} on '{protocol.data.source}', expected one on moving-shapes"
             )
-        )
-    floor = _floor(protocol, runs / protocol.name / HELD_OUT / "features")
-    table = render(build_table(protocol, records, []), "markdown") + "\n" + _floor_text(floor)
-    everything = build_table(protocol, records, [], wide=True)
-    files = (dest / "table.md", dest / "table_wide.md", dest / "table.csv", dest / "ladder.png")
-    for file, text in zip(files, (table, render(everything, "markdown"), render(everything, "csv")), strict=False):
-        write_bytes(file, text.encode())
-    first = items.items[0]
-    assert first.reference is not None, "a prepared Moving Shapes set has all its real videos"
-    shown = [("real", first.reference), *((rung, folder / f"{first.item_id}.mp4") for rung, folder in folders.items())]
-    write_sheet(shown, files[-1])
-    console.say("4. the table")
-    console.say(f"   $ univg-bench table {runs}/{protocol.name}/*           # and --wide for every metric")
-    return Demo(tuple(records), floor, table, files)
+    place = Place(dest / "data", dest / "runs", workers=workers)
+    given = " ".join(f"--option {name}={value}" for name, value in options.items())
+    records: list[Record] = []
+    paths: list[Path] = []
+    for part, protocol in zip(parts, protocols, strict=True):
+        task = TASKS.get(protocol.task, protocol.task)
+        console.say(f"{task}: {protocol.title}")
+        for model, record, folder in _baselines(part.protocol, protocol, place, dest, console):
+            console.note(f"  {model}: {folder}")
+            records, paths = [*records, record], [*paths, folder]
+        items = load_items(protocol, place.data)
+        for model in part.models:
+            console.say(f"   $ univg-bench run {part.protocol} --model {model} {given} --data {place.data}")
+            call = ModelCall(model, tuple(options.items()))
+            done, record = run_model(protocol, items, call, place, console=_quieter(console))
+            records, paths = [*records, record], [*paths, done.run.folder]
+    console.say("What came out")
+    page = dest / "page.html"
+    sections = write_page(
+        paths, page, title=TITLE, held_out=HELD_OUT, words={FROZEN: "the given image, repeated"}, items=SHOWN,
+        console=console,
+    )  # fmt: skip
+    previews = write_previews(paths, dest / "previews", items=SHOWN, console=console)
+    tables = []
+    for section in sections:
+        table = render(build_table(section.protocol, section.records, []), "markdown")
+        tables.append(f"{table}- n = {len(load_items(section.protocol, place.data))}. {floor_text(section.floor)}\n")
+    text = "\n".join(tables)
+    write_bytes(dest / "table.md", text.encode())
+    return Demo(tuple(records), sections, text, (page, dest / "table.md", *previews))
 
 
-def _render(data: MovingShapesData, root: Path, rendering: int, console: Console) -> Path:
-    folder, _ = render_videos(
-        data,
-        root,
-        rendering=rendering,
-        progress=lambda todo, total: console.progress(todo, total=total, title="rendering", unit="video"),
-    )
-    return folder
+def _quieter(console: Console) -> Console:
+    """Return a console for the steps: their progress is shown, what they say of their results is in the table."""
+    return Console(json=True, quiet=console.quiet, verbose=console.verbose)
 
 
-def _floor(protocol: Protocol, features: Path) -> tuple[Floor, ...]:
-    """Return the floor at n, n/2, n/4 ..., each a mean over the disjoint parts of size n."""
-    metric = next(metric for metric in protocol.metrics if isinstance(metric, FvdMetric))
-    ddof = FVD_RECIPES[metric.recipe].ddof
-    held_out, real = (np.load(features / f"{metric.id}.{kind}.npy") for kind in ("samples", "references"))
+def _baselines(
+    name: str, protocol: Protocol, place: Place, dest: Path, console: Console
+) -> list[tuple[str, Record, Path]]:
+    """Return (name, record, folder) of what stands beside the models: real videos again, and the image standing still.
 
-    def distance(a: Rows, b: Rows) -> float:
-        return frechet_distance(moments_of(a).gaussian(ddof=ddof), moments_of(b).gaussian(ddof=ddof))
+    The real videos of the protocol are rendered first.
+    """
+    assert isinstance(protocol.data, MovingShapesData), "checked before any work"
+    data = place.data
+    console.say(f"   $ univg-bench prepare moving-shapes {name} --dest {data}       # and --rendering 1: {HELD_OUT}")
+    render_set(protocol.data, data, protocol.data.rendering, console)
+    folders = {HELD_OUT: render_set(protocol.data, data, protocol.data.rendering + 1, console)}
+    items = load_items(protocol, data)
+    if protocol.conditions.image is not None:
+        console.say(f"   $ univg-bench ladder {name} --rung frozen --data {data} --dest {dest / 'ladder'}")
+        frozen = [rung for rung in RUNGS if rung.name == "frozen"]
+        folders[FROZEN] = write_ladder(items, dest / "ladder", frozen, console=console)["frozen"]
+    return [(model, *_scored(protocol, items, model, folder, place)) for model, folder in folders.items()]
 
-    floor, n = [], len(real)
-    while n >= 16:
-        parts = [slice(start, start + n) for start in range(0, len(real) - n + 1, n)]
-        same = float(np.mean([distance(held_out[part], real[part]) for part in parts]))
-        pairs = list(zip(parts[::2], parts[1::2], strict=False))
-        other = float(np.mean([distance(real[a], real[b]) for a, b in pairs])) if pairs else None
-        floor.append(Floor(n, same, other))
-        n //= 2
-    return tuple(floor)
 
-
-def _floor_text(floor: Sequence[Floor]) -> str:
-    same = ", ".join(f"{one.same_captions:.1f} at n = {one.n}" for one in floor)
-    other = ", ".join(f"{one.other_captions:.0f} at n = {one.n}" for one in floor if one.other_captions is not None)
-    return (
-        f"- The floor, FVD between two sets of real videos: of the same captions {same}; of different captions {other}."
-        " It falls with n, so only rows of equal n and equal captions compare.\n"
-    )
+def _scored(protocol: Protocol, items: ItemSet, model: str, folder: Path, place: Place) -> tuple[Record, Path]:
+    silent = Console(quiet=True, json=True)
+    imported = import_samples(
+        protocol, items, match_files(items.items, 1, folder), model=model, source=folder, data=place.data,
+        runs=place.runs, workers=1, console=silent,
+    )  # fmt: skip
+    refuse_failing(imported)
+    record = evaluate_run(
+        imported.run.folder, data=place.data, weights=None, workers=1, device="cpu", cache=None, allow_missing=False,
+        console=silent,
+    )  # fmt: skip
+    return record, imported.run.folder

@@ -21,6 +21,7 @@ from univg_bench.canonical import canonical_json, digest_of
 from univg_bench.console import Console
 from univg_bench.datasets import ItemSet
 from univg_bench.datasets.images import image_digests
+from univg_bench.datasets.items import name_some
 from univg_bench.engine.local import run_chunks
 from univg_bench.errors import InputError
 from univg_bench.importing import refuse_another_run, run_folder, save_run
@@ -28,7 +29,7 @@ from univg_bench.index import sole_writer
 from univg_bench.made import ModelCall, Order, loaded, make_sample, model_digest, read_made, unload
 from univg_bench.model import ModelCard
 from univg_bench.plan import PlannedSample, Shard, asked_digest, images_of, plan_samples
-from univg_bench.problems import Needs, Problem, find_problems
+from univg_bench.problems import SUSPICIOUS, Needs, Problem, find_problems
 from univg_bench.protocol import Protocol
 from univg_bench.samples import (
     INDEX_SCHEMA,
@@ -134,6 +135,31 @@ def generate_samples(
         return Generated(run, card, *done, True, good, found, tuple(_remarks(run, protocol)))
     finally:
         unload()
+
+
+def tell(done: Generated, console: Console) -> list[Problem]:
+    """Say what a generation did and what a person should know of it; return the suspicious samples."""
+    facts, card = done.run.facts, done.card
+    for note in card.notes:
+        console.note(f"{card.name}: {note}")
+    if not card.weights:
+        console.note(f"note: {card.name} names no weights, so samples of other weights cannot be told from these")
+    for remark in done.remarks:
+        console.warn(remark)
+    suspicious = [p for p in done.problems if p.kind in SUSPICIOUS]
+    if suspicious:
+        console.warn(
+            f"{len(suspicious)} remarks on videos that may be right: "
+            + name_some(f"{p.name} ({p.kind})" for p in suspicious)
+        )
+    if done.finished:
+        console.say(f"{done.run.folder}: {done.good} of {facts.expected} samples are there")
+    else:
+        console.say(
+            f"{done.run.folder}: this shard is done; when all are, the command without --shard finishes the run"
+        )
+    console.note(f"{done.made} samples were made, {done.reused} were there")
+    return suspicious
 
 
 def _check_card(card: ModelCard, protocol: Protocol) -> None:
