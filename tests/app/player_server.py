@@ -60,7 +60,7 @@ def page() -> None:
     handed = Handed(STUB.assignment, 1, item, "main", 7, "left", "l" * 16, "r" * 16)
     data = rating_data(
         handed, study, load_wording(query.get("lang", "en")), fps=float(query.get("fps", 24)), place=Place(7, 25),
-        owner="tester", can_undo=True, revised=None,
+        owner=query.get("owner", "anna"), can_undo=True, revised=None,
     )  # fmt: skip
     data["videos"] = [f"/video/{name}.mp4" for name in videos]
     mount("rating.js", data, key="rating", triggers=("advance", "undo", "break"))
