@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import interpolate
 
 from reference_models.data.source import BrokenClip
 from reference_models.data.survey import Survey
-from reference_models.stages.pixels import fitted, to_uint8
 
 # frames are shown from their time on; a quarter of a millisecond keeps rounded times of containers on their side
 _CLOSE = 0.00025
@@ -73,9 +73,17 @@ def chosen_indices(cut: Cut, found: Survey, *, num_frames: int, rng: np.random.G
 def framed(pixels: NDArray[np.uint8], cut: Cut) -> NDArray[np.uint8]:
     """Return (F, 3, height, width) uint8 of (F, 3, h, w): scaled to cover it, then its middle.
 
-    The same cut as a condition image's (decision 65), so what a network sees as first frame in training is what it is
-    given later. Frame by frame, so that memory holds one frame in float.
+    The region and the filter are those of a condition image (`stages.pixels.fitted`, decision 65), so what a network
+    sees as first frame in training is what it is given later. Computed in 8 bits, which costs a fourteenth and is one
+    grey level off in some pixels (docs/training_data.md).
     """
-    frames = [to_uint8(fitted(torch.from_numpy(frame.copy()), height=cut.height, width=cut.width)) for frame in pixels]
-    made: NDArray[np.uint8] = torch.stack(frames).numpy()
+    height, width = pixels.shape[-2:]
+    x = torch.from_numpy(np.ascontiguousarray(pixels))
+    if (height, width) != (cut.height, cut.width):
+        factor = max(cut.height / height, cut.width / width)
+        size = (max(cut.height, round(height * factor)), max(cut.width, round(width * factor)))
+        x = interpolate(x.contiguous(memory_format=torch.channels_last), size, mode="bicubic", antialias=True)
+    top, left = (x.shape[-2] - cut.height) // 2, (x.shape[-1] - cut.width) // 2
+    x = x[:, :, top : top + cut.height, left : left + cut.width]
+    made: NDArray[np.uint8] = x.contiguous(memory_format=torch.contiguous_format).numpy()
     return made
