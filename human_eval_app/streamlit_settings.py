@@ -10,6 +10,7 @@ SETTINGS: dict[str, Any] = {
     "runner.postScriptGC": False,
     "server.fileWatcherType": "none",
     "server.runOnSave": False,
+    "server.allowRunOnSave": False,
     "server.headless": True,
     "browser.gatherUsageStats": False,
     "logger.hideWelcomeMessage": True,
