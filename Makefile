@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench peers schemas lock clean
+.PHONY: help demo app test test-slow check format bench peers schemas lock clean
 
 help: ## say what can be made
 	@echo "UniVG-Bench. Two commands to begin with:"
@@ -14,6 +14,9 @@ help: ## say what can be made
 
 demo: .venv/installed ## protocol -> samples -> eleven metrics -> table, in a few minutes, into demo/
 	$(BIN)/univg-bench demo --dest demo
+
+app: .venv/installed ## the annotation app on a study made on the spot: prints an address and a code; into app-demo/
+	$(BIN)/univg-bench human demo --dest app-demo
 
 test: .venv/installed ## every quick test; says which could not run and why
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
@@ -46,8 +49,8 @@ lock: .venv/installed ## resolve pyproject.toml into requirements.lock (versions
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate --quiet --output-file requirements.lock
 
-clean: ## remove .venv, caches and the demo
-	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis demo dist
+clean: ## remove .venv, caches and the demos
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis demo app-demo dist
 
 # torch and torchvision come together from one index: a CPU-only torch beside another torchvision fails at import.
 .venv/installed: requirements.lock pyproject.toml
