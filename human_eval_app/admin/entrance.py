@@ -57,7 +57,7 @@ def _ask_password(desk: Desk) -> None:
     assert desk.door is not None
     with st.form("login", enter_to_submit=True):
         password = st.text_input("Password", type="password", key="password", autocomplete="current-password")
-        sent = st.form_submit_button("Log in", type="primary")
+        sent = st.form_submit_button("Log in")
     if not sent:
         return
     try:

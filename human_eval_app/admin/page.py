@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from human_eval_app.admin import entrance
-from human_eval_app.admin.pages import annotators, log, overview, results, study
+from human_eval_app.admin.views import annotators, log, overview, results, study
 from human_eval_app.admin.server import Desk, current
 from univg_bench.errors import UnivgError
 from univg_bench.human.gsb_figures import FILLS

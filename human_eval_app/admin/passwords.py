@@ -118,5 +118,5 @@ class Door:
 
 
 def _scrypt(password: str, salt: bytes, *, n: int, r: int, p: int) -> bytes:
-    # OpenSSL refuses more than 32 MiB unless it is told; scrypt needs 128 N r bytes and a little
-    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=128 * n * r * 2, dklen=32)
+    # OpenSSL refuses more than 32 MiB unless it is told; scrypt needs 128 r (N + p) bytes and a little (RFC 7914, 6)
+    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=128 * r * (n + p + 4), dklen=32)

@@ -61,7 +61,7 @@ def _peek(desk: Desk, who: str) -> None:
             icon=":material/visibility:",
         )
     label = "Look at the results" if looked is None else "Look again"
-    if st.button(label, key="look_button", type="primary" if looked is None else "secondary", disabled=unchanged):
+    if st.button(label, key="look_button" if looked is None else "secondary", disabled=unchanged):
         try:
             look = latest(desk)
         except InputError as error:

@@ -34,8 +34,8 @@ def _live(desk: Desk) -> None:
     st.subheader("Ratings per pair", anchor=False)
     if found.pairs:
         st.caption(
-            f"Every cell is a pair of videos: darker is nearer to the {found.wanted} ratings that are wanted. "
-            "○ is open now, × was said to be broken."
+            f"Every cell is a pair of videos: the fuller its colour, the nearer to the {found.wanted} ratings that are "
+            "wanted. ○ is open now, × was said to be broken."
         )
         shown.chart(
             coverage_map(found, dark=shown.is_dark()), key="coverage",

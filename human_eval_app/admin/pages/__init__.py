@@ -1,1 +1,0 @@
-"""One page of the admin app per file; `human_eval_app.admin.page` puts them together."""
