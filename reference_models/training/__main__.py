@@ -31,12 +31,19 @@ def training() -> None:
     "--parallel", type=click.Choice(["ddp", "fsdp"]), default="ddp", show_default=True, help="Under torchrun."
 )
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--reader",
+    type=click.Choice(["decord", "pyav"]),
+    default="decord",
+    show_default=True,
+    help="Of videos; equal bits.",
+)
 @click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read ahead.")
 @click.option("--skip-broken", is_flag=True, help="Count broken clips instead of stopping.")
 @click.option("-q", "--quiet", is_flag=True)
 def train(
     recipe: str, work: Path, frozen: Path, init: Path | None, cache: Path, sources: tuple[str, ...], parallel: Any,
-    device: str, workers: int, skip_broken: bool, quiet: bool,
+    device: str, reader: Any, workers: int, skip_broken: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Train by RECIPE, a shipped name or a file; a killed training goes on from its last checkpoint."""
     from reference_models.training.recipe_files import load_recipe
@@ -48,7 +55,7 @@ def train(
     from reference_models.training.starting import Places, run_of
 
     with joined(parallel, device) as world:
-        places = Places(work, frozen, sources, init, cache)
+        places = Places(work, frozen, sources, init, cache, reader)
         run = run_of(wanted, places, world=world, workers=workers, skip_broken=skip_broken, quiet=quiet)
         done = train_loop(run)
     if world.is_first:

@@ -17,6 +17,7 @@ from typing import get_args
 from reference_models.data.cutting import Cut
 from reference_models.data.images import ShardImages
 from reference_models.data.order import Order
+from reference_models.data.readers import Reader
 from reference_models.data.reading import Reading
 from reference_models.data.source import Source
 from reference_models.data.video_lists import video_folder, webvid
@@ -29,8 +30,13 @@ from univg_bench.errors import InputError
 FORMS = ("moving-shapes", "folder", "webvid", "shards")
 
 
-def sources_of(given: Sequence[str], preset: Preset, *, cache: Path) -> dict[Kind, list[Source]]:
-    """Return the sources of each kind. Raises InputError for what is none of the forms above, or cannot be read."""
+def sources_of(
+    given: Sequence[str], preset: Preset, *, cache: Path, reader: Reader = "decord", skip_cut_off: bool = False
+) -> dict[Kind, list[Source]]:
+    """Return the sources of each kind; reader: of videos; skip_cut_off: read what is there of a shard that is cut off.
+
+    Raises InputError for what is none of the forms above, or cannot be read; SampleError naming cut-off shards.
+    """
     found: dict[Kind, list[Source]] = {}
     for text in given:
         kind, equals, where = text.partition("=")
@@ -40,7 +46,7 @@ def sources_of(given: Sequence[str], preset: Preset, *, cache: Path) -> dict[Kin
                 f"found --source {text!r}, expected KIND=FORM:WHERE with a kind of {', '.join(get_args(Kind))} and a"
                 f" form of {', '.join(FORMS)}, as videos=folder:/data/videos"
             )
-        found.setdefault(kind, []).append(_source(form, rest, preset, cache))  # type: ignore[arg-type]
+        found.setdefault(kind, []).append(_source(form, rest, preset, cache, reader, skip_cut_off))  # type: ignore[arg-type]
     if "videos" in found:
         found.setdefault("frames", found["videos"])
     return found
@@ -59,7 +65,7 @@ def readings(sources: dict[Kind, list[Source]], recipe: Recipe, *, skip_broken: 
     return made
 
 
-def _source(form: str, rest: str, preset: Preset, cache: Path) -> Source:
+def _source(form: str, rest: str, preset: Preset, cache: Path, reader: Reader, skip_cut_off: bool) -> Source:
     # fps None: presets without an fps embedding say nothing of it, UniVG's videos have 8 (section 1)
     cut = Cut(preset.height, preset.width, fps=preset.fps or 8)
     if form == "moving-shapes":
@@ -70,13 +76,13 @@ def _source(form: str, rest: str, preset: Preset, cache: Path) -> Source:
             )
         return MovingShapes(int(rest), height=preset.height, width=preset.width, cache=cache / "clips")
     if form == "folder":
-        return Videos(video_folder(Path(rest)), cut)
+        return Videos(video_folder(Path(rest)), cut, reader)
     if form == "webvid":
         table, colon, root = rest.partition(":")
         if not (colon and root):
             raise InputError(f"found webvid:{rest}, expected webvid:TABLE.csv:FOLDER")
-        return Videos(webvid(Path(table), Path(root)), cut)
+        return Videos(webvid(Path(table), Path(root)), cut, reader)
     shards = sorted(Path(rest).glob("*.tar"))
     if not shards:
         raise InputError(f"found no shards in {rest}, expected files that end in .tar")
-    return ShardImages(shards, cut, index=cache / "shards")
+    return ShardImages(shards, cut, index=cache / "shards", skip_cut_off=skip_cut_off)

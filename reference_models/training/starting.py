@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from reference_models.data.readers import Reader as VideoReader
 from reference_models.degradation import Degradation
 from reference_models.presets import Preset, load_preset
 from reference_models.training.distributed import ALONE, World
@@ -24,13 +25,15 @@ _SMALL = {"univg-fsr": "univg-fb", "univg-fsr-concat": "univg-fb", "tiny-fsr": "
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are. frozen, init: see `start.py`. sources: see `sources.py`. cache: clips, latents, indices."""
+    """Where things are, and who reads videos. frozen, init: see `start.py`. sources: see `sources.py`. cache: clips,
+    latents, indices."""
 
     work: Path
     frozen: Path
     sources: tuple[str, ...]
     init: Path | None = None
     cache: Path = Path(".cache/tiny")
+    reader: VideoReader = "decord"
 
 
 def run_of(
@@ -39,7 +42,7 @@ def run_of(
 ) -> Run:  # fmt: skip
     """Return the run of a recipe. Raises InputError for weights or sources that are not what the recipe needs."""
     preset = recipe.trained
-    sources = sources_of(places.sources, preset, cache=places.cache)
+    sources = sources_of(places.sources, preset, cache=places.cache, reader=places.reader, skip_cut_off=skip_broken)
     reader = Reader(readings(sources, recipe, skip_broken=skip_broken), damage_of(preset))
     fixed = load_frozen(places.frozen)
     networks, facts = start_networks(recipe, fixed, init=places.init, device=world.device)
