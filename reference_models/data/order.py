@@ -72,16 +72,5 @@ class Order:
         return source, shuffled(position, self.sizes[source], key=key)
 
 
-def clips_before(cycle: Sequence[tuple[str, int]], batch: int) -> int:
-    """Return how many clips of its own kind came before batch `batch`, 0-based: the number of its first clip.
-
-    cycle: (kind, clips) of each batch of a cycle that repeats for ever, as ("images", 8), ("frames", 8), ("videos", 2).
-    """
-    turns, place = divmod(batch, len(cycle))
-    kind = cycle[place][0]
-    of_kind = [clips if which == kind else 0 for which, clips in cycle]
-    return turns * sum(of_kind) + sum(of_kind[:place])
-
-
 def _salt(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big")

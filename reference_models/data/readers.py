@@ -48,7 +48,7 @@ def chosen_frames(path: Path, indices: Sequence[int], *, found: Survey, reader: 
 
 def _by_decord(path: Path, indices: Sequence[int], found: Survey) -> NDArray[np.uint8]:
     decord = _decord()
-    instead = "read it with `reader: pyav`, or encode it again"
+    instead = "read it with `--reader pyav`, or encode it again"
     if found.no_jumps:
         raise BrokenClip("unreadable", f"{path}: decord would return other frames than are shown, {found.no_jumps};"
                          f" {instead}")  # fmt: skip
@@ -72,7 +72,7 @@ def _decord() -> Any:
     except (ImportError, OSError) as error:
         raise InputError(
             f"decord cannot be imported here ({str(error).splitlines()[0]}); it is built for Linux on x86-64. Choose"
-            " `reader: pyav`, which decodes every clip from its beginning, or train on such a machine"
+            " `--reader pyav`, which decodes every clip from its beginning, or train on such a machine"
         ) from error
     decord.logging.set_level(decord.logging.QUIET)
     return decord

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_models.data.order import Order, clips_before, shuffled
+from reference_models.data.order import Order, shuffled
 
 
 @given(size=st.integers(1, 700), seed=st.integers(0, 2**40))
@@ -74,19 +74,3 @@ def test_seed_and_name_tell_orders_apart() -> None:
 def test_orders_of_nothing_are_refused(sizes: tuple[int, ...], weights: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected one or more sources"):
         Order(sizes, weights, seed=0)
-
-
-def test_one_to_one_to_one_gives_every_kind_its_own_unbroken_numbers() -> None:
-    cycle = [("images", 8), ("frames", 8), ("videos", 2)]
-    numbers: dict[str, list[int]] = {"images": [], "frames": [], "videos": []}
-    for batch in range(90):
-        kind, clips = cycle[batch % 3]
-        first = clips_before(cycle, batch)
-        numbers[kind] += range(first, first + clips)
-    assert {kind: len(found) for kind, found in numbers.items()} == {"images": 240, "frames": 240, "videos": 60}
-    assert all(found == list(range(len(found))) for found in numbers.values())
-
-
-def test_a_kind_that_comes_twice_in_a_cycle_is_numbered_through() -> None:
-    cycle = [("videos", 2), ("images", 5), ("videos", 3)]
-    assert [clips_before(cycle, batch) for batch in range(7)] == [0, 0, 2, 5, 5, 7, 10]

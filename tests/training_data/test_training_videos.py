@@ -110,7 +110,7 @@ def test_what_decord_gets_wrong_is_refused_and_pyav_reads_it(tmp_path: Path) -> 
         assert not np.array_equal(given, exact[indices]), f"decord reads {reason} well now: drop the refusal"
         found = survey(path)
         assert reason in found.no_jumps
-        with pytest.raises(BrokenClip, match="reader: pyav"):
+        with pytest.raises(BrokenClip, match="--reader pyav"):
             chosen_frames(path, indices, found=found, reader="decord")
         assert np.array_equal(chosen_frames(path, indices, found=found, reader="pyav"), exact[indices])
 
@@ -118,7 +118,7 @@ def test_what_decord_gets_wrong_is_refused_and_pyav_reads_it(tmp_path: Path) -> 
 def test_decord_refuses_what_it_turns_wrong(tmp_path: Path) -> None:
     pytest.importorskip("decord", reason="decord has no build for this machine")
     path = make_video(tmp_path / "turned.mp4", 30, rotation=90)
-    with pytest.raises(BrokenClip, match="reader: pyav"):
+    with pytest.raises(BrokenClip, match="--reader pyav"):
         chosen_frames(path, [3], found=survey(path), reader="decord")
     assert chosen_frames(path, [3], found=survey(path), reader="pyav").shape == (1, 3, 80, 48)
 
@@ -266,6 +266,6 @@ def test_identity_is_names_captions_and_the_cut(folder: Path, tmp_path: Path) ->
 
 def test_a_missing_decord_is_said_and_never_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "decord", None)
-    with pytest.raises(InputError, match=r"decord cannot be imported here.*`reader: pyav`"):
+    with pytest.raises(InputError, match=r"decord cannot be imported here.*`--reader pyav`"):
         Videos(video_folder(folder), AS_STORED)
     assert len(Videos(video_folder(folder), AS_STORED, "pyav")) == 3
