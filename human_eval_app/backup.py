@@ -6,6 +6,7 @@ knows how; `human backup` says the command.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -44,3 +45,14 @@ def copy_database(source: Path, dest: Path) -> None:
 def new_name(stem: str, why: str) -> str:
     """Return a name for a copy taken now: `study-20270115T080000Z-form-0001.db`."""
     return f"{stem}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{f'-{why}' if why else ''}.db"
+
+
+def back_up(database: str, dest: Path) -> None:
+    """Copy the database of a study folder to `dest`. Raises what `copy_database` raises, InputError for PostgreSQL."""
+    if "://" in database and not database.startswith("sqlite"):
+        url = re.sub(r"(://[^:/@]+):[^@/]+@", r"\1@", database.replace("+psycopg", ""))
+        raise InputError(
+            f'a database of PostgreSQL is backed up by its own program: pg_dump --format=custom --file={dest} "{url}"'
+            " (it asks for the password; pg_restore brings it back)"
+        )
+    copy_database(Path(database.removeprefix("sqlite:///")), dest)

@@ -103,7 +103,7 @@ def _rows(connection: Connection, store: Store) -> list[dict[str, object]]:
 
 
 def _problems(connection: Connection, store: Store) -> list[str]:
-    """Every submission has all its ratings, every rating says what its click and side say, every done pair has one."""
+    """Every submission answers all that is asked, every choice is as its click and side say, every done pair has one."""
     counted: Counter[tuple[int, int]] = Counter()
     problems = []
     mine = PAIR.c.study_id == store.study_id
@@ -119,8 +119,9 @@ def _problems(connection: Connection, store: Store) -> list[str]:
                 f"{row.dimension} of assignment {row.assignment_id} is {row.choice}, its click says otherwise"
             )
     answered = set()
+    asked = {item.id: len(store.study.questions(item)) for item in store.study.items}
     for row in connection.execute(
-        select(SUBMISSION, ASSIGNMENT.c.status)
+        select(SUBMISSION, ASSIGNMENT.c.status, PAIR.c.item)
         .join(ASSIGNMENT, ASSIGNMENT.c.id == SUBMISSION.c.assignment_id)
         .join(PAIR, PAIR.c.id == ASSIGNMENT.c.pair_id)
         .where(mine)
@@ -131,6 +132,8 @@ def _problems(connection: Connection, store: Store) -> list[str]:
         found = counted[row.assignment_id, row.revision]
         if found != row.num_ratings:
             problems.append(f"assignment {row.assignment_id} has {found} of {row.num_ratings} ratings")
+        elif found != asked[row.item]:
+            problems.append(f"assignment {row.assignment_id} has {found} ratings, {row.item} asks {asked[row.item]}")
     done = connection.execute(
         select(ASSIGNMENT.c.id).join(PAIR, PAIR.c.id == ASSIGNMENT.c.pair_id).where(mine, ASSIGNMENT.c.status == "done")
     )
