@@ -103,7 +103,7 @@ def _rows(connection: Connection, store: Store) -> list[dict[str, object]]:
 
 
 def _problems(connection: Connection, store: Store) -> list[str]:
-    """Every submission answers all that is asked, every choice is as its click and side say, every done pair has one."""
+    """Every submission answers all that is asked, every choice is as click and side say, every done pair has one."""
     counted: Counter[tuple[int, int]] = Counter()
     problems = []
     mine = PAIR.c.study_id == store.study_id

@@ -48,8 +48,8 @@ def status(console: Console, study: Path, database: str | None) -> int:
         console.say(f"flagged {flag.item}: {flag.method} / {flag.other}, by {flag.alias}: {flag.reason}")
     if overdue:
         console.warn(
-            f"the time to keep personal data is over for {len(overdue)} of them; `univg-bench human forget {study} --due`"
-            " removes what ties them to their aliases"
+            f"the time to keep personal data is over for {len(overdue)} of them;"
+            f" `univg-bench human forget {study} --due` removes what ties them to their aliases"
         )
     console.finish({
         "exit_code": 0, "study": folder.slug, "closed": now.closed, "pairs": len(now.pairs),
