@@ -58,10 +58,11 @@ TEXT_ONLY = replace(UNIVG, conditions=("text",))
 TEXT_ONLY_WITHOUT_FPS = replace(TEXT_ONLY, fps_embedding=False)
 TWICE_THE_CHANNELS = replace(UNIVG, in_channels=8)
 
-# Two levels, 64 and 128 channels: 24x8x14 latents of 32x56 pixels. The context is as wide as tiny-clip's joint space
+# Two levels of 64 channels: 24x8x14 latents of 32x56 pixels. On CPUs a step costs two thirds of what it does with 128 on
+# the second (docs/training.md). The context is as wide as tiny-clip's joint space
 TINY = UNetConfig(
     model_channels=64,
-    channel_mult=(1, 2),
+    channel_mult=(1, 1),
     num_res_blocks=1,
     attention_levels=(0, 1),
     head_dim=32,
@@ -126,7 +127,7 @@ TINY_F_B = replace(
     height=32,
     width=56,
     fps=None,
-    parameters=7_241_860,
+    parameters=2_895_108,
     source="docs/networks.md",
 )
 TINY_F_A = replace(
@@ -135,7 +136,7 @@ TINY_F_A = replace(
     stage="animation",
     network=replace(TINY, in_channels=8),
     concat="first-frame",
-    parameters=7_244_164,
+    parameters=2_897_412,
 )
 TINY_F_SR = replace(
     TINY_F_B,
@@ -145,14 +146,14 @@ TINY_F_SR = replace(
     image_tokens="none",
     height=72,
     width=128,
-    parameters=7_151_748,
+    parameters=2_837_764,
 )
 TINY_F_SR_CONCAT = replace(
     TINY_F_SR,
     name="tiny-fsr-concat",
     network=replace(TINY, in_channels=8, conditions=("text",)),
     concat="low-resolution",
-    parameters=7_154_052,
+    parameters=2_840_068,
 )
 
 VIDEOCRAFTER2 = replace(

@@ -250,9 +250,12 @@ class TemporalTransformer(nn.Module):
         self.proj_in = nn.Conv1d(channels, inner, 1) if as_conv else nn.Linear(channels, inner)
         self.transformer_blocks = nn.ModuleList([TemporalBlock(inner, head_dim)])
         self.proj_out = nn.Conv1d(inner, channels, 1) if as_conv else nn.Linear(inner, channels)
+        self.left_out = False  # see UNet3D.leave_out_time
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, F, H, W, C) -> the same shape."""
+        if self.left_out:
+            return x
         B, F, H, W, C = x.shape
         tokens = temporal_norm(self.norm, x).flatten(2, 3).transpose(1, 2)  # (B, H·W, F, C)
         tokens = in_pieces(self._over_time, tokens.reshape(B * H * W, F, C), F * FEED_FORWARD_MULT * self.inner)

@@ -66,9 +66,12 @@ class TemporalConv(nn.Module):
 
         self.conv1 = stage(dropped=False)
         self.conv2, self.conv3, self.conv4 = (stage(dropped=True) for _ in range(3))
+        self.left_out = False  # see UNet3D.leave_out_time
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, F, H, W, C) -> the same shape."""
+        if self.left_out:
+            return x
         y: Tensor = self.conv4(self.conv3(self.conv2(self.conv1(x)))).add_(x)
         return y
 

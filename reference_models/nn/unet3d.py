@@ -181,6 +181,16 @@ class UNet3D(nn.Module):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
 
+    def leave_out_time(self, left_out: bool) -> None:
+        """Leave out the temporal layers, or have them back: frames are then pictures that know nothing of each other.
+
+        For training on single images first, which then costs half. A new network emits the same either way, because
+        its temporal layers end in zeros.
+        """
+        for module in self.modules():
+            if isinstance(module, (TemporalConv, TemporalTransformer)):
+                module.left_out = left_out
+
     def cross_attentions(self) -> list[MultiConditionAttention]:
         """Return the cross attentions in the order in which they run, which is that of a cache's layers."""
         blocks = [*self.input_blocks, self.middle_block, *self.output_blocks]
