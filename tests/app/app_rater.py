@@ -72,6 +72,10 @@ class Rater:
         """Fire a trigger of the rating screen and wait until the script has run."""
         self._run(trigger={"event": name, "value": value})
 
+    def press(self, button: str) -> None:
+        """Press a button of Streamlit's own and wait until the script has run."""
+        self._run(button=button)
+
     def submit(self, answer: str = "left", client_uuid: str | None = None) -> tuple[int, bytes, float, str]:
         """Answer every question of the pair shown; return status, body, seconds that it took, and the UUID."""
         sent = client_uuid or str(uuid.uuid4())
@@ -93,7 +97,7 @@ class Rater:
         self._opened.close()
         self._http.close()
 
-    def _run(self, *, query: str = "", trigger: dict[str, Any] | None = None) -> None:
+    def _run(self, *, query: str = "", trigger: dict[str, Any] | None = None, button: str = "") -> None:
         assert self._socket is not None
         message = BackMsg()
         message.rerun_script.query_string = query
@@ -101,6 +105,9 @@ class Rater:
         if trigger is not None:
             state = message.rerun_script.widget_states.widgets.add()
             state.id, state.json_trigger_value = EVENTS_ID.format(self.component), json.dumps([trigger])
+        if button:
+            state = message.rerun_script.widget_states.widgets.add()
+            state.id, state.trigger_value = button, True
         self._socket.send(message.SerializeToString())
         self.data = {}
         while True:
