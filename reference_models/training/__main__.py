@@ -64,6 +64,71 @@ def train(
         sys.exit(130)
 
 
+@training.command()
+@click.argument("work", type=FOLDER)
+@click.argument("dest", type=FOLDER)
+@click.option("--frozen", type=click.Path(path_type=Path), required=True, help="What the stage was trained with.")
+@click.option("--step", type=click.IntRange(1), help="Of a milestone.  [default: the last]")
+def export(work: Path, dest: Path, frozen: Path, step: int | None) -> None:
+    """Write the stage trained in WORK to DEST: what `univg-bench sample --weights` takes, with a model card."""
+    from reference_models.training.export import export as write
+    from reference_models.training.start import load_frozen
+
+    made = write(work, dest, load_frozen(frozen), step=step)
+    click.echo(f"{dest}: {made['preset']} after {made['training']['steps']} steps, {made['parts']['unet']['digest']}")
+
+
+@training.command()
+@click.argument("work", type=FOLDER)
+@click.option("--frozen", type=click.Path(path_type=Path), required=True, help="What the stage was trained with.")
+@click.option("--protocol", "protocols", multiple=True, required=True, help="Id or file; may be given several times.")
+@click.option("--data", type=FOLDER, required=True, help="Data of the protocols (`univg-bench prepare`).")
+@click.option("--step", "steps", type=click.IntRange(1), multiple=True, help="Of milestones.  [default: all]")
+@click.option("--cache", type=FOLDER, help="Features of videos.")
+@click.option("-q", "--quiet", is_flag=True)
+def evaluate(
+    work: Path, frozen: Path, protocols: tuple[str, ...], data: Path, steps: tuple[int, ...], cache: Path | None,
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Sample and score milestones of WORK under protocols, as it is done during training: Figure 5."""
+    import json
+
+    from reference_models.training.evaluation import evaluate_milestone
+    from reference_models.training.milestones import milestone_steps
+    from reference_models.training.start import load_frozen
+    from univg_bench.console import Console
+
+    fixed, console = load_frozen(frozen), Console(quiet=quiet)
+    for step in steps or milestone_steps(work):
+        for line in evaluate_milestone(
+            work, fixed, step=step, protocols=protocols, data=data, cache=cache, console=console
+        ):
+            click.echo(json.dumps(line))
+
+
+@training.command()
+@click.option("--work", type=FOLDER, required=True, help="Checkpoint and log; goes on from them.")
+@click.option("--cache", type=FOLDER, default=Path(".cache/tiny"), show_default=True, help="Rendered clips.")
+@click.option("--dest", type=click.Path(dir_okay=False, path_type=Path), required=True, help="vae.safetensors")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of torch; part of the bits.")
+@click.option("-q", "--quiet", is_flag=True)
+def autoencoder(work: Path, cache: Path, dest: Path, threads: int, quiet: bool) -> None:
+    """Train the tiny autoencoder; a killed training goes on from its last checkpoint."""
+    from dataclasses import asdict
+
+    import torch
+
+    from reference_models.checkpoints import save_weights
+    from reference_models.training.autoencoder import train_autoencoder
+
+    torch.set_num_threads(threads)
+    network, seconds = train_autoencoder(work=work, cache=cache / "clips", quiet=quiet)
+    tensors = {key: value.to(torch.float16) for key, value in network.state_dict().items()}
+    source = f"Moving Shapes, {seconds / 60:.0f} CPU-minutes"
+    save_weights(dest, tensors, preset="tiny", part="vae", source=source, settings=asdict(network.config))
+    click.echo(f"{dest}: trained in {seconds / 60:.1f} CPU-minutes")
+
+
 def main() -> None:
     """Run the command; errors are one sentence on stderr."""
     try:

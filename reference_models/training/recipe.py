@@ -15,6 +15,8 @@ from reference_models.diffusion.bgn import BiasedNoise
 from reference_models.presets import Preset, load_preset
 from reference_models.stages.process import process_of
 
+_WATCHING = ("name", "checkpoints", "evaluation")
+
 # images: of an image source. frames: single random frames of videos. videos: clips
 Kind = Literal["images", "frames", "videos"]
 Precision = Literal["fp32", "bf16"]
@@ -193,6 +195,13 @@ class Keeping:
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """Protocols (ids or files) under which every milestone is sampled and scored during training."""
+
+    protocols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training of one stage. preset: what is trained. init_from: the preset whose weights it starts from."""
 
@@ -207,6 +216,7 @@ class Recipe:
     diffusion: Diffusion = Diffusion()
     compute: Compute = Compute()
     checkpoints: Keeping = Keeping()
+    evaluation: Evaluation = Evaluation()
 
     def __post_init__(self) -> None:
         preset, process = load_preset(self.preset), process_of(load_preset(self.preset))
@@ -251,6 +261,6 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that decides the weights: of everything but the name and what is kept on the way."""
-        facts = {key: value for key, value in self.plain().items() if key not in ("name", "checkpoints")}
+        """SHA-256 of all that decides the weights: of everything but the name, what is kept and what is looked at."""
+        facts = {key: value for key, value in self.plain().items() if key not in _WATCHING}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

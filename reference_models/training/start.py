@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from reference_models.checkpoints import config_of, load_into, read_card, read_model, tensor_digest
+from reference_models.checkpoints import Part, config_of, load_into, read_card, read_model, tensor_digest
 from reference_models.convert.encoders import load_clip, tower_parts
 from reference_models.nn.autoencoder import Autoencoder, AutoencoderConfig
 from reference_models.nn.encoders import Encoders
@@ -19,15 +19,19 @@ from reference_models.stages.loading import encoder_config, tokenizer_of
 from reference_models.stages.networks import Networks
 from reference_models.training.recipe import Recipe
 from univg_bench.errors import InputError
+from univg_bench.features.tiny.architectures import TINY_CLIP
+
+_TOWERS: tuple[Part, ...] = ("text", "image")
 
 
 @dataclass(frozen=True, eq=False)
 class Frozen:
-    """Autoencoder and CLIP. digests: part -> digest of its tensors, to know them again."""
+    """Autoencoder and CLIP. digests: part -> digest of its tensors, to know them again. towers: part -> settings."""
 
     vae: Autoencoder
     clip: Any
     digests: dict[str, str]
+    towers: dict[str, dict[str, Any]]
 
 
 def load_frozen(path: Path) -> Frozen:
@@ -37,22 +41,27 @@ def load_frozen(path: Path) -> Frozen:
         from univg_bench.features.tiny.networks import load
 
         vae_path, clip = path, load("tiny-clip")
+        joint = {"embed_dim": TINY_CLIP["embed_dim"]}
+        towers = {
+            "text": {**joint, "text_cfg": dict(TINY_CLIP["text_cfg"])},
+            "image": {**joint, "vision_cfg": dict(TINY_CLIP["vision_cfg"])},
+        }
     else:
         model = read_model(path)
         vae_path, clip = model.weights("vae"), load_clip(model)
+        towers = {part: dict(read_card(model.weights(part)).settings) for part in _TOWERS if part in model.parts}
     card = read_card(vae_path)
     if card.part != "vae":
         raise InputError(f"found the {card.part} of {card.preset} in {vae_path}, expected an autoencoder")
     vae = Autoencoder(config_of(AutoencoderConfig, card.settings))
     load_into(vae, vae_path, part="vae")
-    text, image = tower_parts(clip.state_dict())
-    tensors = clip.float().state_dict()
-    digests = {
-        "vae": card.digest,
-        "text": tensor_digest({key: tensors[key] for key in text}),
-        "image": tensor_digest({key: tensors[key] for key in image}),
-    }
-    return Frozen(vae.eval().requires_grad_(False), clip.eval().requires_grad_(False), digests)
+    clip = clip.float().eval().requires_grad_(False)
+    vae = vae.eval().requires_grad_(False)
+    digests = {"vae": tensor_digest(vae.state_dict())}
+    for part, keys in zip(_TOWERS, tower_parts(clip.state_dict()), strict=True):
+        if part in towers:
+            digests[part] = tensor_digest({key: clip.state_dict()[key] for key in keys})
+    return Frozen(vae, clip, digests, towers)
 
 
 def start_networks(

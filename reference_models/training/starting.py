@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from torch import Tensor
 
 from reference_models.data.readers import Reader as VideoReader
 from reference_models.degradation import Degradation
 from reference_models.presets import Preset, load_preset
 from reference_models.training.distributed import ALONE, World
+from reference_models.training.evaluation import evaluate_milestone
 from reference_models.training.examples import Examples, Reader
 from reference_models.training.latents import Latents
 from reference_models.training.loop import Run
-from reference_models.training.milestones import milestone_writer
+from reference_models.training.milestones import write_facts, write_milestone
 from reference_models.training.moving_shapes import MovingShapes
 from reference_models.training.recipe import Kind, Recipe
 from reference_models.training.sources import readings, sources_of
 from reference_models.training.start import load_frozen, start_networks
+from univg_bench.errors import InputError
 
 # what F_SR is given is what the others make
 _SMALL = {"univg-fsr": "univg-fb", "univg-fsr-concat": "univg-fb", "tiny-fsr": "tiny-fb", "tiny-fsr-concat": "tiny-fb"}
@@ -26,7 +31,7 @@ _SMALL = {"univg-fsr": "univg-fb", "univg-fsr-concat": "univg-fb", "tiny-fsr": "
 @dataclass(frozen=True)
 class Places:
     """Where things are, and who reads videos. frozen, init: see `start.py`. sources: see `sources.py`. cache: clips,
-    latents, indices."""
+    latents, indices. data: of the protocols by which milestones are evaluated."""
 
     work: Path
     frozen: Path
@@ -34,6 +39,7 @@ class Places:
     init: Path | None = None
     cache: Path = Path(".cache/tiny")
     reader: VideoReader = "decord"
+    data: Path | None = None
 
 
 def run_of(
@@ -42,6 +48,11 @@ def run_of(
 ) -> Run:  # fmt: skip
     """Return the run of a recipe. Raises InputError for weights or sources that are not what the recipe needs."""
     preset = recipe.trained
+    if recipe.evaluation.protocols and places.data is None:
+        raise InputError(
+            f"found no --data, expected the folder with the data of {', '.join(recipe.evaluation.protocols)}, by which"
+            f" {recipe.name} is evaluated on the way"
+        )
     sources = sources_of(places.sources, preset, cache=places.cache, reader=places.reader, skip_cut_off=skip_broken)
     reader = Reader(readings(sources, recipe, skip_broken=skip_broken), damage_of(preset))
     fixed = load_frozen(places.frozen)
@@ -60,10 +71,20 @@ def run_of(
     examples = Examples(networks, reader, latents, workers=workers)
     identities = {kind: [source.identity for source in reading.sources] for kind, reading in reader.readings.items()}
     facts["sources"] = hashlib.sha256(repr(sorted(identities.items())).encode()).hexdigest()
+    told = {**facts, "data": ", ".join(places.sources)}
+
+    def at_milestone(step: int, average: Mapping[str, Tensor], cpu_s: float) -> None:
+        write_milestone(recipe, places.work, step, average)
+        write_facts(places.work, recipe, told, step=step, cpu_s=cpu_s)
+        if recipe.evaluation.protocols and places.data is not None:
+            evaluate_milestone(
+                places.work, fixed, step=step, protocols=recipe.evaluation.protocols, data=places.data,
+                cache=places.cache / "features",
+            )  # fmt: skip
+
     return Run(
-        recipe, networks, examples, places.work, world=world, facts=facts,
-        at_milestone=milestone_writer(recipe, places.work), quiet=quiet,
-    )  # fmt: skip
+        recipe, networks, examples, places.work, world=world, facts=facts, at_milestone=at_milestone, quiet=quiet
+    )
 
 
 def damage_of(preset: Preset) -> Degradation | None:
