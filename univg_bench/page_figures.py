@@ -98,7 +98,7 @@ def _number(value: float, ticks: Sequence[float]) -> str:
 
 
 def _short(label: str) -> str:
-    return html.escape(label if len(label) <= 20 else f"{label[:19]}…")
+    return html.escape(label if len(label) <= 18 else f"{label[:17]}…")
 
 
 def _told(dot: Dot, digits: int) -> str:

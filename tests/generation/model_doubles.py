@@ -88,6 +88,23 @@ class Breaks(Noise):
         return super().generate(requests, settings)
 
 
+class Quiet(Noise):
+    """The same model under another name."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.card = ModelCard("quiet", self.card.accepts, self.card.weights, (1, 64), 10.0, 32, 48, notes=("<b>&",))
+
+
+class BreaksAtThird(Noise):
+    """Noise, until it is asked for the third scene of Moving Shapes."""
+
+    def generate(self, requests: Sequence[Request], settings: Mapping[str, Setting]) -> list[GeneratedVideo]:
+        if requests[0].name == "test-00002-s0":
+            raise RuntimeError("out of memory")
+        return super().generate(requests, settings)
+
+
 class Dies(Noise):
     """Ends its process at the sample v002-s0."""
 
