@@ -121,7 +121,7 @@ class Server:
             self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, (self._folder / "server.log").read_text()
+        assert line, self.log()
         self.port = int(line.strip().rpartition(":")[2])
 
     def kill(self) -> None:
@@ -129,12 +129,16 @@ class Server:
         self.process.kill()
         self._end()
 
+    def log(self) -> str:
+        """Return what it wrote for the researcher so far."""
+        return (self._folder / "server.log").read_text()
+
     def stop(self) -> str:
-        """Stop it as Ctrl-C does and return what it wrote to its log."""
+        """Stop it as a service manager does and return its log."""
         assert self.process is not None
         self.process.terminate()
         self._end()
-        return (self._folder / "server.log").read_text()
+        return self.log()
 
     def _end(self) -> None:
         assert self.process is not None
