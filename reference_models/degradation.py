@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import interpolate
 
 KERNELS = ("area", "bilinear", "bicubic")  # of a resize: Real-ESRGAN's three
 
@@ -122,14 +123,12 @@ def _steps(damage: Damage, rng: np.random.Generator) -> list[Callable[[Tensor], 
 
 
 def _blurred(x: Tensor, sigma: float) -> Tensor:
-    # beyond three deviations a Gaussian has 0.3 % of its weight
-    reach = math.ceil(3 * sigma)
-    weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
-    weights = weights / weights.sum()
-    frames, _, height, width = x.shape
-    flat = pad(x.reshape(frames * 3, 1, height, width), (reach, reach, reach, reach), mode="replicate")
-    across = conv2d(flat, weights.reshape(1, 1, 1, -1))
-    return conv2d(across, weights.reshape(1, 1, -1, 1)).reshape(x.shape)
+    # SciPy's passes along rows and columns take a fifth of the time of torch's convolutions with one channel. Beyond
+    # three deviations a Gaussian has 0.3 % of its weight
+    made = x.numpy()
+    for axis in (-1, -2):
+        made = gaussian_filter1d(made, sigma, axis=axis, mode="nearest", radius=math.ceil(3 * sigma))
+    return torch.from_numpy(made)
 
 
 def _resized(x: Tensor, size: tuple[int, int] | list[int], kernel: str) -> Tensor:
