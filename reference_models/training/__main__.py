@@ -27,6 +27,7 @@ def training() -> None:
 @click.option("--init", type=FOLDER, help="Weights that the recipe starts from.")
 @click.option("--cache", type=FOLDER, default=Path(".cache/tiny"), show_default=True, help="Clips and latents.")
 @click.option("--source", "sources", multiple=True, required=True, metavar="KIND=WHERE", help="See docs/training.md.")
+@click.option("--data", type=FOLDER, help="Of the protocols by which the recipe has milestones evaluated.")
 @click.option(
     "--parallel", type=click.Choice(["ddp", "fsdp"]), default="ddp", show_default=True, help="Under torchrun."
 )
@@ -43,7 +44,7 @@ def training() -> None:
 @click.option("-q", "--quiet", is_flag=True)
 def train(
     recipe: str, work: Path, frozen: Path, init: Path | None, cache: Path, sources: tuple[str, ...], parallel: Any,
-    device: str, reader: Any, workers: int, skip_broken: bool, quiet: bool,
+    data: Path | None, device: str, reader: Any, workers: int, skip_broken: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Train by RECIPE, a shipped name or a file; a killed training goes on from its last checkpoint."""
     from reference_models.training.recipe_files import load_recipe
@@ -55,7 +56,7 @@ def train(
     from reference_models.training.starting import Places, run_of
 
     with joined(parallel, device) as world:
-        places = Places(work, frozen, sources, init, cache, reader)
+        places = Places(work, frozen, sources, init, cache, reader, data)
         run = run_of(wanted, places, world=world, workers=workers, skip_broken=skip_broken, quiet=quiet)
         done = train_loop(run)
     if world.is_first:
