@@ -26,6 +26,7 @@ def demo(console: Console, dest: Path, host: str, port: int) -> int:
     import logging
     from contextlib import suppress
 
+    from human_eval_app.commands.serve import LOCAL
     from human_eval_app.demo_study import make_demo_study
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -33,6 +34,8 @@ def demo(console: Console, dest: Path, host: str, port: int) -> int:
     folder = make_demo_study(dest, console=console)
 
     from human_eval_app.server import serve as run
+
+    names = ("localhost", "127.0.0.1", "[::1]") if host in LOCAL else ()
 
     def started(address: str) -> None:
         # not earlier: a start that finds its port taken makes nobody up
@@ -48,6 +51,6 @@ def demo(console: Console, dest: Path, host: str, port: int) -> int:
         console.say("stop with Ctrl-C; ratings are kept")
 
     with suppress(KeyboardInterrupt):  # the way to stop it
-        run(folder, host=host, port=port, started=started)
+        run(folder, host=host, port=port, hosts=names, started=started)
     console.finish({"exit_code": 0, "study": folder.slug, "dest": str(dest)})
     return 0

@@ -20,20 +20,23 @@ CHOSEN = "language"  # in the address too, so that it survives the reload of the
 STYLE = """
 <style>
 .stAppHeader { display: none; }
-.stMainBlockContainer { max-width: 44rem; padding: 2.5rem 1.5rem 3rem; }
+.stMainBlockContainer { max-width: 44rem; padding: 2rem 1.5rem 1.5rem; }
 .stMarkdown p, .stMarkdown li { line-height: 1.6; }
 .stMarkdown li { margin-bottom: .35rem; }
 h1 { font-size: 2rem !important; padding-top: 0 !important; }
-h2 { font-size: 1.25rem !important; padding: 1rem 0 .25rem !important; }
-.stMarkdown table { width: 100%; margin-bottom: 0; }
-.stMarkdown td, .stMarkdown th { padding: .3rem .75rem !important; }
-.stMarkdown blockquote { opacity: 1; margin-block: .25rem; }
+h2 { font-size: 1.25rem !important; padding: .6rem 0 .25rem !important; }
+.stMarkdown table { width: 100%; margin-bottom: .25rem; }
+.stMarkdown td, .stMarkdown th { padding: .22rem .75rem !important; }
+.stMarkdown blockquote { opacity: 1; margin-block: 0 .25rem; }
 .stMarkdown blockquote p { color: inherit; }
 .stMarkdown kbd { border: 1px solid color-mix(in srgb, currentColor 45%, transparent); border-bottom-width: 2px;
   border-radius: 5px; padding: .05rem .4rem; font: inherit; font-size: .85em; background: none; color: inherit; }
 .stButton button, .stLinkButton a { min-height: 44px; padding-inline: 1.5rem; }
 .stButton button:focus-visible, .stLinkButton a:focus-visible, a:focus-visible {
   outline: 3px solid var(--st-primary-color, currentColor); outline-offset: 2px; }
+/* Streamlit writes white on the dark theme's light blue: 2.1 */
+.stApp button[kind="primary"], .stApp button[kind="primary"] p, .stApp a[kind="primary"], .stApp a[kind="primary"] p {
+  color: light-dark(#fff, #17181a) !important; }
 h1:focus { outline: none; }
 /* Streamlit's own grey has a contrast of 4.48 on white; 4.5 is needed */
 .stMainBlockContainer [data-testid="stCaptionContainer"] { color: inherit; opacity: .8; }

@@ -43,11 +43,11 @@ def _table(visit: Visit, feedback: Feedback) -> str:
     head = [words["feedback.question"], words["feedback.yours"], words["feedback.expected"]]
     lines = [f"| {' | '.join(head)} |", "|:--|:--|:--|"]
     for one in feedback.checked:
-        match = words["feedback.match.yes" if one.answer == one.expected else "feedback.match.no"]
+        match = "feedback.match.yes" if one.answer == one.expected else "feedback.match.no"
         label = plain(dimension_words(words, one.dimension)[0])
         mine, expected = answer_words(words, one.answer), answer_words(words, one.expected)
         # in words as well: colour is never the only signal
-        lines.append(f"| {label} | {mine} | {expected} ({match}) |")
+        lines.append(f"| {label} | {mine} | {visit.say(match, answer=expected)} |")
     return "\n".join(lines)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -277,12 +276,3 @@ def test_screened_out_people_see_their_last_feedback_and_then_the_end(url: str, 
     store.database.write(lambda c: c.execute(update(ANNOTATOR).values(status="screened_out")))
     assert progress.state(store, who.id).name == "practice_feedback"
     assert progress.state(store, who.id, feedback_seen=handed.id).reason == "practice_failed"
-
-
-def test_asking_where_somebody_stands_is_quick(tmp_path: Path) -> None:
-    store, who, _ = started(str(tmp_path / "study.db"), tmp_path, items=300)
-    begun = time.process_time()
-    for _ in range(5):
-        progress.state(store, who.id)
-    # about 10 ms each; a tenth of a second would be felt
-    assert (time.process_time() - begun) / 5 < 0.1
