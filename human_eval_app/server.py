@@ -33,6 +33,8 @@ __all__ = ["build_app", "current", "serve"]
 SCRIPT = Path(__file__).parent / "pages" / "app.py"
 # a browser that lost its connection is told within a minute, and the outbox does not wait for it anyway
 PING_SECONDS = 30
+# five attempts of a second, then a browser is told to come again: better than a screen that says nothing for a minute
+BUSY_SECONDS = 1.0
 GRACE_SECONDS = 3
 
 
@@ -48,7 +50,7 @@ def build_app(folder: StudyFolder, *, hosts: Sequence[str] = (), script: Path = 
     shutil.copyfile(script, neutral)
     clip = scratch / "clip.mp4"
     write_device_clip(clip)
-    store = folder.store()
+    store = folder.store(busy_seconds=BUSY_SECONDS)
     serving = Serving(folder, store, scratch)
     serve_from_now(serving)
 

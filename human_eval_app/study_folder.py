@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from human_eval_app.backup import FOLDER as BACKUPS
-from human_eval_app.database import Database
+from human_eval_app.database import BUSY_SECONDS, Database
 from human_eval_app.storage import Store, pepper_check
 from human_eval_app.study import Study
 from human_eval_app.study_files import load_study, stored_study
@@ -68,21 +68,23 @@ class StudyFolder:
     def backups(self) -> Path:
         return self.path / BACKUPS
 
-    def open_database(self, *, create: bool = False) -> Database:
+    def open_database(self, *, create: bool = False, busy_seconds: float = BUSY_SECONDS) -> Database:
         """Return the open database; the caller closes it. Raises InputError where there is none and none is wanted."""
         if not create and "://" not in self.database and not Path(self.database).is_file():
             raise InputError(
                 f"found no database {self.database}; `univg-bench human import {self.path} ...` makes it from videos"
             )
-        return Database(self.database)
+        return Database(self.database, busy_seconds=busy_seconds)
 
-    def store(self) -> Store:
+    def store(self, *, busy_seconds: float = BUSY_SECONDS) -> Store:
         """Return the study's storage, with an open database of its own (`store.database.close()`).
+
+        busy_seconds: how long each attempt waits for a lock of SQLite.
 
         Raises InputError for a database without this study, one whose study was another when its videos were imported,
         and a pepper that is not the one of its codes; InfrastructureError when it cannot be reached.
         """
-        database = self.open_database()
+        database = self.open_database(busy_seconds=busy_seconds)
         try:
             with database.read() as connection:
                 found = {row.slug: row for row in connection.execute(select(STUDY))}
