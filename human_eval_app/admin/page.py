@@ -8,10 +8,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from human_eval_app.admin import entrance
-from human_eval_app.admin.views import annotators, log, overview, results, study
+from human_eval_app.admin import entrance, shown
 from human_eval_app.admin.server import Desk, current
-from univg_bench.errors import UnivgError
+from human_eval_app.admin.views import annotators, log, overview, results, study
 from univg_bench.human.gsb_figures import FILLS
 
 Draw = Callable[[Desk, str], None]
@@ -66,17 +65,10 @@ def _page(desk: Desk, who: str | None, name: str) -> st.Page:
     title, icon, draw = PAGES[name]
 
     def run() -> None:
-        try:
+        with shown.faults_told():
             if who is None:
                 entrance.ask(desk)
             else:
                 draw(desk, who)
-        except UnivgError as error:
-            st.error(_sentence(error), icon=":material/error:")
 
     return st.Page(run, title=title, icon=icon, url_path=name, default=name == "overview")
-
-
-def _sentence(error: UnivgError) -> str:
-    text = str(error)
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 import streamlit as st
 
+from univg_bench.errors import UnivgError
 from univg_bench.human.gsb_tables import Table
 
 # currentColor and transparency follow the theme of the page by themselves
@@ -25,6 +27,16 @@ TABLE_STYLE = """<style>
 </style>"""
 
 TIME = st.column_config.DatetimeColumn(format="D MMM, HH:mm")
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """Show what the world does to a database as a sentence, where else a page would break off."""
+    try:
+        yield
+    except UnivgError as error:
+        text = str(error)
+        st.error(text[:1].upper() + text[1:] + ("" if text.endswith(".") else "."), icon=":material/error:")
 
 
 def is_dark() -> bool:

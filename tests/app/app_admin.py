@@ -87,7 +87,7 @@ class Person:
             self.store.flag(self.who.id, pair.id, reason="the right video stays black")
             return True
         self.store.submit(
-            self.who.id, pair.id, client_uuid=str(uuid.UUID(int=int(self.rng.integers(2**63)))),
+            self.who.id, pair.id, client_uuid=str(uuid.uuid4()),
             answers=self._answers(pair, truth), seconds=seconds, watched=1.0,
         )  # fmt: skip
         return True

@@ -24,10 +24,21 @@ def show(desk: Desk, who: str) -> None:
     # a closed study changes no more
     every = None if desk.store.closed() else REFRESH
     st.fragment(_live, run_every=every)(desk)
-    st.fragment(_flags)(desk)
+    st.fragment(_reports)(desk)
 
 
 def _live(desk: Desk) -> None:
+    # a fragment is run by itself, so it tells of faults by itself
+    with shown.faults_told():
+        _progress(desk)
+
+
+def _reports(desk: Desk) -> None:
+    with shown.faults_told():
+        _flags(desk)
+
+
+def _progress(desk: Desk) -> None:
     found, persons = coverage(desk.store), people(desk.store)
     _head(desk, found)
     _numbers(desk, found, persons)
@@ -157,7 +168,7 @@ def _flags(desk: Desk) -> None:
     flags = coverage(desk.store).flags
     st.subheader("Videos said to be broken", anchor=False)
     if not flags:
-        st.write("None so far.")
+        st.write("No video was said to be broken.")
         return
     st.caption(
         "Choose a line to see its two videos as the annotator saw them. You see their names; annotators never do."

@@ -14,6 +14,7 @@ from human_eval_app.admin.results import state_of
 from human_eval_app.admin.server import Desk
 from human_eval_app.backup import copy_database, new_name
 from human_eval_app.export import require_sight
+from human_eval_app.forgetting import forget
 from human_eval_app.storage import DAY_MS, audit
 from univg_bench.errors import InputError
 
@@ -87,21 +88,25 @@ def _person(desk: Desk, who: str) -> None:
         st.write("There is nobody to leave out.")
         return
     st.caption(
-        "For a person who asks for it. Their answers count no more and are in no export, their code is erased, and "
-        "their pairs go to others. It cannot be undone."
+        "For a person who asks for it. **Withdraw**: their answers count no more and are in no export, their code is "
+        "erased, and their pairs go to others. **Forget**: that, and what is known of their device, their comment and "
+        "what their player did are deleted. Neither can be undone."
     )
-    with st.form("withdraw", border=False, clear_on_submit=True):
-        alias = st.text_input("Alias of the person (p-…)", key="withdraw_alias", placeholder="p-0123456789")
-        asked = st.form_submit_button("Withdraw", icon=":material/person_remove:")
-    if not asked:
+    with st.form("leave_out", border=False):
+        alias = st.text_input("Alias of the person", key="leave_out_alias", placeholder="p-0123456789").strip()
+        with st.container(horizontal=True):
+            withdrawn = st.form_submit_button("Withdraw", icon=":material/person_remove:")
+            forgotten = st.form_submit_button("Forget", icon=":material/delete:")
+    if not (withdrawn or forgotten):
         return
-    if alias.strip() not in ids:
-        st.error(
-            "Nobody has this alias (or they withdrew before); the page *Annotators* lists all. Nothing was changed."
-        )
-        return
-    desk.store.withdraw(ids[alias.strip()], who=who)
-    st.success(f"{alias.strip()} is left out from now on.")
+    if alias not in ids:
+        st.error("Nobody has this alias, or they withdrew before; *Annotators* lists all. Nothing was changed.")
+    elif forgotten:
+        num_events = forget(desk.store, [ids[alias]], who=who)
+        st.success(f"{alias} is forgotten; {num_events} playback events went too. Older backups still hold them.")
+    else:
+        desk.store.withdraw(ids[alias], who=who)
+        st.success(f"{alias} is left out from now on.")
 
 
 def _backup(desk: Desk, who: str) -> None:
