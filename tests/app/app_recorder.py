@@ -66,16 +66,15 @@ def recording(server_port: int) -> Iterator[Recorder]:
 def disguises(word: str) -> set[bytes]:
     """Return the forms in which a word could travel: as it is, in UTF-16, in hexadecimal, in base64 at any offset."""
     plain = word.encode()
-    found = {plain.lower(), word.encode("utf-16-le").lower(), plain.hex().encode()}
+    found = {plain, word.encode("utf-16-le"), plain.hex().encode()}
     for offset in range(3):
-        # what does not depend on the neighbours
-        text = base64.b64encode(b"\0" * offset + plain)
-        inner = text[(4 if offset else 0) : len(plain) // 3 * 4]
-        found.add(inner.lower())
-    return found
+        # the groups of four that do not depend on the neighbours
+        whole = (offset + len(plain)) // 3 * 4
+        found.add(base64.b64encode(b"\0" * offset + plain)[4 if offset else 0 : whole])
+    return {form for form in found if len(form) >= min(6, len(plain))}
 
 
 def leaks(data: bytes, words: Iterable[str]) -> list[str]:
-    """Return the words that are in `data` in one of their disguises."""
+    """Return the words that are in `data` in one of their disguises; case does not matter for the plain word."""
     lower = data.lower()
-    return [word for word in words if any(form in lower for form in disguises(word))]
+    return [word for word in words if word.lower().encode() in lower or any(form in data for form in disguises(word))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import io
 import json
@@ -352,3 +353,18 @@ def test_a_leak_that_is_planted_in_a_page_is_found(study: StudyFolder, store: St
 def test_a_leak_that_is_planted_in_a_video_is_found(tmp_path: Path) -> None:
     write_tagged(tmp_path / "tagged.mp4", METHODS[2], size=(64, 48), fps=8, shade=3)
     assert leaks((tmp_path / "tagged.mp4").read_bytes(), METHODS) == [METHODS[2]]
+
+
+@pytest.mark.parametrize("before", range(6))
+def test_a_name_is_found_in_every_disguise(before: int) -> None:
+    hidden = b"x" * before + METHODS[0].encode() + b"yy"
+    forms = (
+        hidden,
+        hidden.upper(),
+        hidden.hex().encode(),
+        base64.b64encode(hidden),
+        hidden.decode().encode("utf-16-le"),
+    )
+    for disguised in forms:
+        assert leaks(b"..." + disguised + b"...", METHODS) == [METHODS[0]]
+    assert leaks(base64.b64encode(os.urandom(200_000)), METHODS) == []
