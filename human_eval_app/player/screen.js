@@ -102,7 +102,7 @@ export function createScreen(root, data, trigger) {
   // ------------------------------------------------------------------------------------------------------- actions
 
   const watchedEnough = () => (timeline?.share ?? 0) + 1e-9 >= data.settings.must_watch;
-  const ready = () => state === "open" && !broken && questions.left() === 0 && watchedEnough();
+  const ready = () => state === "open" && timeline !== null && questions.left() === 0 && watchedEnough();
   const seconds = () => draft.seconds + (performance.now() - opened) / 1000;
 
   function keep() {
@@ -192,6 +192,7 @@ export function createScreen(root, data, trigger) {
     if (state === "saved" || state === "refused") return detail;
     if (broken) return words.report_it;
     if (questions.left() > 0) return countLeft(questions.left(), words);
+    if (timeline === null) return words.loading;
     if (!watchedEnough()) return fill(words.watch_more, { share: Math.round(data.settings.must_watch * 100) });
     return words.all_answered;
   }
