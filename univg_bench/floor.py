@@ -32,11 +32,13 @@ class Floor:
     other_captions: float | None
 
 
-def floors(protocol: Protocol, run: Path, *, held_out: bool, least: int = 16) -> tuple[Floor, ...]:
+def floors(
+    protocol: Protocol, run: Path, *, held_out: bool, least: int = 16, halvings: int | None = None
+) -> tuple[Floor, ...]:
     """Return the floor at n, n/2, n/4 ... down to `least`, each a mean over the disjoint parts of size n.
 
     run: the folder of an evaluated run, whose features are read. held_out: its samples are real videos of the same
-    captions. Nothing for a protocol without FVD.
+    captions. halvings: how often n is halved at most. Nothing for a protocol without FVD.
     """
     metric = next((metric for metric in protocol.metrics if isinstance(metric, FvdMetric)), None)
     if metric is None:
@@ -48,8 +50,8 @@ def floors(protocol: Protocol, run: Path, *, held_out: bool, least: int = 16) ->
     def distance(a: Rows, b: Rows) -> float:
         return frechet_distance(moments_of(a).gaussian(ddof=ddof), moments_of(b).gaussian(ddof=ddof))
 
-    found, n = [], len(real)
-    while n >= max(least, ddof + 1, 2):
+    found, n, halved = [], len(real), 0
+    while n >= max(least, ddof + 1, 2) and (halvings is None or halved <= halvings):
         parts = [slice(start, start + n) for start in range(0, len(real) - n + 1, n)]
         same = None
         if other_set is not None and len(other_set) == len(real):
@@ -58,7 +60,7 @@ def floors(protocol: Protocol, run: Path, *, held_out: bool, least: int = 16) ->
         other = float(np.mean([distance(real[a], real[b]) for a, b in pairs])) if pairs else None
         if same is not None or other is not None:
             found.append(Floor(n, same, other))
-        n //= 2
+        n, halved = n // 2, halved + 1
     return tuple(found)
 
 

@@ -101,7 +101,7 @@ def _section(runs: Sequence[Run], held_out: str | None, items: int) -> Section:
         records.append(record)
     protocol = runs[0].protocol()
     again = next((run for run in runs if run.facts.model == held_out), None)
-    floor = floors(protocol, (again or runs[0]).folder, held_out=again is not None, least=4)
+    floor = floors(protocol, (again or runs[0]).folder, held_out=again is not None, least=4, halvings=1)
     shown = tuple(shown_items(runs, count=items))
     return Section(protocol, tuple(runs), tuple(records), floor, shown, held_out if again else None)
 

@@ -38,7 +38,7 @@ def _item(one: Shown, words: Mapping[str, str], kinds: Mapping[str, str]) -> str
         picture = _img(_shrunk(image[None]), "the image that the model is given")
         cells.append(f'<figure class="condition">{picture}<figcaption><b>given image</b></figcaption></figure>')
     cells += [
-        _video(whose, kinds.get(whose, "real"), read_clip(path), one, words.get(whose, ""))
+        _video(whose, kinds.get(whose, "real"), read_clip(path, longest=LONGEST_SIDE), one, words.get(whose, ""))
         for whose, path in one.videos
     ]
     given = "" if one.prompt_given else " <small>(the models are not given this sentence)</small>"

@@ -99,18 +99,30 @@ def shown_items(runs: Sequence[Run], *, count: int) -> list[Shown]:
     return shown
 
 
-def read_clip(path: Path, *, seconds: float = SECONDS) -> Clip:
-    """Return the first `seconds` of a video, at least one frame. Raises UnreadableVideo for a damaged one."""
+def read_clip(path: Path, *, seconds: float = SECONDS, longest: int | None = None) -> Clip:
+    """Return the first `seconds` of a video, at least one frame. Raises UnreadableVideo for a damaged one.
+
+    longest: side that larger frames are shrunk to, one by one, so that a large video needs no memory of its size.
+    """
     frames, times, end = [], [], Fraction(0)
     start: Fraction | None = None
     for frame in decode(path):
         start = frame.time if start is None else start
         if frame.time - start >= seconds:
             break
-        frames.append(frame.rgb)
+        frames.append(frame.rgb if longest is None else _shrunk(frame.rgb, longest))
         times.append(float(frame.time - start))
         end = frame.time - start + frame.duration
     return Clip(np.stack(frames), tuple(times), float(end) or 1.0)
+
+
+def _shrunk(frame: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    height, width = frame.shape[1:]
+    share = longest / max(height, width)
+    if share >= 1:
+        return frame
+    smaller = resized(frame, max(1, round(width * share)), max(1, round(height * share)))
+    return np.ascontiguousarray(np.asarray(smaller).transpose(2, 0, 1))
 
 
 def write_previews(paths: Sequence[Path], dest: Path, *, items: int, console: Console) -> list[Path]:
@@ -153,7 +165,8 @@ def _heading(one: Shown) -> str:
 
 
 def _write_side_by_side(one: Shown, dest: Path) -> None:
-    clips = [(whose, read_clip(path)) for whose, path in one.videos]
+    # twice as large as shown, so that a portrait video is not enlarged again
+    clips = [(whose, read_clip(path, longest=2 * PANEL_WIDTH)) for whose, path in one.videos]
     fps = min(FPS, max(round(clip.fps, 3) for _, clip in clips))
     length = max(clip.end for _, clip in clips)
     font = ImageFont.load_default(TEXT_SIZE)

@@ -86,6 +86,7 @@ def test_a_clip_ends_after_its_seconds_and_holds_its_last_frame(tmp_path: Path) 
     write_lossless(tmp_path / "v.mp4", frames, 5)
     clip = read_clip(tmp_path / "v.mp4", seconds=2)
     assert (len(clip.frames), clip.end, clip.fps) == (10, 2.0, 5.0)
+    assert read_clip(tmp_path / "v.mp4", longest=4).frames.shape == (20, 3, 4, 4)
     assert [int(clip.at(t)[0, 0, 0]) for t in (0, 0.19, 0.2, 0.39, 1.99, 7)] == [0, 0, 10, 10, 90, 90]
 
 
