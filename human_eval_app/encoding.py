@@ -1,11 +1,11 @@
 """Looking at a source, and writing its presentation copy: one encoder, one setting, no word about where it came from.
 
-H.264 High, yuv420p, BT.709 and tagged so (a browser guesses untagged files by their height, and would show two methods
-in different colours), constant rate factor 12, which nobody tells from the source, a keyframe every 12 frames for quick
-steps, no B-frames, so that time begins at 0 without an edit list, index first, no sound. No tags, no name of an encoder
-(not in the stream either), and the same time of change for all.
+H.264 High, yuv420p, BT.709 and tagged so (docs/findings.md 33: Chromium guesses untagged files by their size, so two
+methods would be shown in different colours), constant rate factor 12 (x264's own default is 23), a keyframe every 12
+frames for quick steps, no B-frames, so that time begins at 0 without an edit list, index first, no sound. No tags, no
+name of an encoder (not in the stream either), and the same time of change for all.
 
-Equal frames give equal files: one thread, and no macroblock tree (docs/findings.md 13; `encode.py` of the benchmark).
+Equal frames give equal files: one thread, and no macroblock tree (docs/findings.md 13 and 34).
 """
 
 from __future__ import annotations

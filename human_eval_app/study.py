@@ -7,6 +7,7 @@ that `univg-bench human report --study` reads too, so a study and its report can
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
@@ -207,7 +208,8 @@ class Study(Strict):
     def plan(self) -> Plan:
         """The rules of the analysis, as reports use them. Raises InputError where they do not fit together."""
         section = self.analysis.model_dump(mode="json", exclude_unset=True)
-        return parse_plan({key: value for key, value in section.items() if value is not None}, where="analysis")
+        plan = parse_plan({key: value for key, value in section.items() if value is not None}, where="analysis")
+        return replace(plan, source=self.slug)
 
     def questions(self, item: Item) -> tuple[Dimension, ...]:
         """Return what is asked about a pair of `item`, in the order of the plan."""
