@@ -40,8 +40,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--dest", type=Path)
     dest = parser.parse_args().dest
+    others = os.getloadavg()[0]
     rows = [load(think=THINK_SECONDS), load(think=0.0)]
-    text = table(rows, memory())
+    text = table(rows, memory(), others)
     print(text)
     if dest is not None:
         dest.write_text(text)
@@ -116,14 +117,14 @@ def share_of_others(before: object, after: object) -> float:
     return float(1 - idle / spent.sum())
 
 
-def table(rows: list[dict[str, float]], held: tuple[float, float]) -> str:
+def table(rows: list[dict[str, float]], held: tuple[float, float], others: float) -> str:
     machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
     lines = [
         "# Load on the server of a study",
         "",
         f"`python -m benchmarks.app_load`, {datetime.now(UTC):%Y-%m-%d}, {machine}; SQLite (WAL, synchronous=FULL), "
-        f"{PEOPLE} people x {PAIRS} pairs over real websockets; client and server on the same machine, which other "
-        "work kept busy too (last column).",
+        f"{PEOPLE} people x {PAIRS} pairs over real websockets; client and server on the same machine, which had "
+        f"a load average of {others:.1f} before.",
         "",
         "| think time | pairs | saved: p50 | p95 | most | next pair: p50 | p95 | server CPU per pair | cores busy |",
         "|---|---|---|---|---|---|---|---|---|",
