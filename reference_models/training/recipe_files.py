@@ -39,50 +39,52 @@ def load_recipe(name: str) -> Recipe:
 def read(kind: type[T], node: Node) -> T:
     """Return the dataclass `kind` of a mapping. Raises InputError with every fault, in the order of the file."""
     found: list[str] = []
-    made = _read(kind, node, found)
+    made = _read(kind, node, found, "recipe")
     if found:
         raise InputError("\n".join(found))
     return made  # type: ignore[no-any-return]
 
 
-def _read(kind: Any, node: Node, found: list[str]) -> Any:
-    """Return the value of a node; where it has none, note why in `found` and return None."""
+def _read(kind: Any, node: Node, found: list[str], name: str) -> Any:
+    """Return the value of the key `name`; where it has none, note why in `found` and return None."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):  # there is only `X | None`
         inner = next(argument for argument in arguments if argument is not type(None))
-        return None if node.value is None else _read(inner, node, found)
+        return None if node.value is None else _read(inner, node, found, name)
     if is_dataclass(kind):
-        return _read_mapping(kind, node, found)
+        return _read_mapping(kind, node, found, name)
     if origin is Literal:
         if node.value not in arguments:
-            found.append(f"{node.mark}: found {node.plain()!r}, expected one of {', '.join(map(str, arguments))}")
+            found.append(
+                f"{node.mark}: {name}: found {node.plain()!r}, expected one of {', '.join(map(str, arguments))}"
+            )
         return node.value
     if origin is tuple:
-        return _read_list(arguments, node, found)
+        return _read_list(arguments, node, found, name)
     # an integer is a number, a boolean is none
     fits = isinstance(node.value, bool) if kind is bool else isinstance(node.value, kind) or (
         kind is float and isinstance(node.value, int)
     )  # fmt: skip
     if not fits or (isinstance(node.value, bool) and kind is not bool):
         words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        found.append(f"{node.mark}: found {node.plain()!r}, expected {words[kind]}")
+        found.append(f"{node.mark}: {name}: found {node.plain()!r}, expected {words[kind]}")
         return None
     return kind(node.value)
 
 
-def _read_list(arguments: tuple[Any, ...], node: Node, found: list[str]) -> Any:
+def _read_list(arguments: tuple[Any, ...], node: Node, found: list[str], name: str) -> Any:
     any_length = len(arguments) == 2 and arguments[1] is ...
     if not isinstance(node.value, list) or not (any_length or len(node.value) == len(arguments)):
         wanted = "a list" if any_length else f"a list of {len(arguments)}"
-        found.append(f"{node.mark}: found {node.plain()!r}, expected {wanted}")
+        found.append(f"{node.mark}: {name}: found {node.plain()!r}, expected {wanted}")
         return None
     kinds = [arguments[0]] * len(node.value) if any_length else arguments
-    return tuple(_read(kind, item, found) for kind, item in zip(kinds, node.value, strict=True))
+    return tuple(_read(kind, item, found, name) for kind, item in zip(kinds, node.value, strict=True))
 
 
-def _read_mapping(kind: Any, node: Node, found: list[str]) -> Any:
+def _read_mapping(kind: Any, node: Node, found: list[str], name: str) -> Any:
     if not isinstance(node.value, dict):
-        found.append(f"{node.mark}: found {node.plain()!r}, expected a mapping")
+        found.append(f"{node.mark}: {name}: found {node.plain()!r}, expected a mapping")
         return None
     hints, before = get_type_hints(kind), len(found)
     for key, value in node.value.items():
@@ -93,7 +95,7 @@ def _read_mapping(kind: Any, node: Node, found: list[str]) -> Any:
     for entry in fields(kind):
         if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in node.value:
             found.append(f"{node.mark}: missing key '{entry.name}'")
-    values = {key: _read(hints[key], value, found) for key, value in node.value.items() if key in hints}
+    values = {key: _read(hints[key], value, found, key) for key, value in node.value.items() if key in hints}
     if len(found) > before:
         return None
     try:

@@ -1,0 +1,71 @@
+"""Two processes that share each batch train what one does: by DDP, and by FSDP2 with its pieces."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from reference_models.training.distributed import World
+from reference_models.training.loop import train
+from reference_models.training.recipe import Batches, Phase
+from reference_models.training.state import checkpoints, load
+from tests.training.small_training import small_recipe, small_run
+from univg_bench.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+# Of all weights together, |a - b| / |a|. Sums of gradients come in another order, and Adam makes a step of full length
+# out of a gradient that is rounding alone (biases in front of a group norm), so single weights may differ by more
+TOLERANCE = 1e-6
+PROGRAM = (
+    "import sys\nfrom pathlib import Path\nfrom reference_models.training.distributed import joined\n"
+    "from reference_models.training.loop import train\nfrom tests.training.small_training import small_run\n"
+    "with joined(sys.argv[2], 'cpu') as world:\n"
+    "    train(small_run(Path(sys.argv[1]), world=world), stop_after=int(sys.argv[3]))\n"
+)
+
+
+def two_processes(work: Path, parallel: str, *, stop_after: int) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(work), parallel, str(stop_after)]
+    shared = {
+        **os.environ,
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+    }
+    started = [
+        subprocess.Popen(arguments, cwd=ROOT, env={**shared, "RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")
+    ]
+    assert [process.wait(timeout=300) for process in started] == [0, 0]
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_train_what_one_does(tmp_path: Path, parallel: str) -> None:
+    train(small_run(tmp_path / "one"), stop_after=4)
+    # what they left is picked up by them again
+    for stop in (2, 4) if parallel == "fsdp" else (4,):
+        two_processes(tmp_path / "two", parallel, stop_after=stop)
+    one, two = (load(checkpoints(tmp_path / work)[-1]) for work in ("one", "two"))
+    for a, b in ((one.model, two.model), (one.average, two.average)):
+        away = sum(((a[key] - b[key]) ** 2).sum() for key in a)
+        assert float((away / sum((value**2).sum() for value in a.values())) ** 0.5) < TOLERANCE
+    lines = [json.loads((tmp_path / work / "log.jsonl").read_text().splitlines()[-1]) for work in ("one", "two")]
+    assert lines[0]["rate"] == lines[1]["rate"]
+    # the work of one goes on in the other
+    assert train(small_run(tmp_path / "two")).steps == 6
+
+
+def test_batches_that_cannot_be_shared_evenly_are_refused(tmp_path: Path) -> None:
+    recipe = small_recipe(phases=(Phase(2, (Batches("frames", clips=3),)),))
+    with pytest.raises(InputError, match="found batches of 3 frames for 2 processes"):
+        train(small_run(tmp_path, recipe, world=World(0, 2, torch.device("cpu"), "ddp")))
