@@ -25,6 +25,8 @@ PAGES: dict[str, tuple[str, str, Draw]] = {
 # Streamlit's own margins are made for text in the middle of a page; a table of ten dimensions needs the room
 STYLE = """<style>
 .stMainBlockContainer {padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1400px}
+/* Streamlit fades these below a contrast of 4.5 */
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] :is(p, code) {color: inherit !important}
 .stVegaLiteChart {overflow-x: auto}
 .stMetric [data-testid="stMetricValue"] {font-variant-numeric: tabular-nums}
 </style>"""

@@ -78,7 +78,9 @@ def span_text(milliseconds: float) -> str:
 
 def table(shown: Table) -> None:
     """Draw a table of the report; its text was escaped by the table itself."""
-    st.html(f"{TABLE_STYLE}<div class='univg'>{shown.html()}</div>")
+    # the empty corner above the names is no heading, and readers of the page aloud should not hear of one
+    cells = shown.html().replace('<th colspan="1" scope="colgroup"></th>', "<td></td>")
+    st.html(f"{TABLE_STYLE}<div class='univg'>{cells}</div>")
 
 
 def chart(spec: dict[str, Any], *, key: str, alt: str, stretch: bool = False) -> None:
