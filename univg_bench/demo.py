@@ -27,7 +27,7 @@ from univg_bench.preview import write_previews
 from univg_bench.protocol import MovingShapesData, Protocol
 from univg_bench.protocol_files import load_protocol
 from univg_bench.records import Record
-from univg_bench.run import Place, run_model
+from univg_bench.run import Place, refuse_equal_names, run_model
 from univg_bench.tables import build_table, render
 
 FROZEN = "still-image"  # the given image, repeated: what a model must beat that is to make a video of it
@@ -75,6 +75,8 @@ def run_demo(
             raise InputError(
                 f"found protocol {protocol.name} on '{protocol.data.source}', expected one on moving-shapes"
             )
+    calls = {model: ModelCall(model, tuple(options.items())) for part in parts for model in part.models}
+    refuse_equal_names(list(calls.values()))  # weights that are missing are said at once
     place = Place(dest / "data", dest / "runs", workers=workers)
     given = " ".join(f"--option {name}={value}" for name, value in options.items())
     records: list[Record] = []
@@ -88,8 +90,7 @@ def run_demo(
         items = load_items(protocol, place.data)
         for model in part.models:
             console.say(f"   $ univg-bench run {part.protocol} --model {model} {given} --data {place.data}")
-            call = ModelCall(model, tuple(options.items()))
-            done, record = run_model(protocol, items, call, place, console=_quieter(console))
+            done, record = run_model(protocol, items, calls[model], place, console=_quieter(console))
             records, paths = [*records, record], [*paths, done.run.folder]
     console.say("What came out")
     page = dest / "page.html"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from univg_bench.protocol import Protocol
@@ -41,10 +42,10 @@ def _metrics(record: Record) -> str:
         f"<td>{m.n}/{m.n_reference}</td></tr>"
         for m in record.metrics
     )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("metric", "recipe", "weights", "frames", "n"))
+    heads = "".join(f'<th scope="col" class="words">{name}</th>' for name in ("metric", "recipe", "weights", "frames"))
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Recipes">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<table><thead><tr>{heads}<th scope="col">n</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
@@ -56,7 +57,9 @@ def _model(run: Run, record: Record) -> str:
     facts = run.model_facts()
     rows: list[tuple[str, str]] = []
     if facts is None:
-        rows.append(("videos", f"taken in from <code>{html.escape(record.model.source)}</code>"))
+        # the end of the path alone: a page is given away, and a path names its owner
+        source = "/".join(Path(record.model.source).parts[-2:])
+        rows.append(("videos", f"taken in from <code>{html.escape(source)}</code>"))
     else:
         card: dict[str, Any] = facts["card"]
         weights = "; ".join(

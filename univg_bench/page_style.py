@@ -27,7 +27,7 @@ table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:t
 th,td{padding:.45rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
 tbody tr:last-child>*{border-bottom:0}thead th{font-weight:600;color:var(--soft);vertical-align:bottom;
   white-space:normal}
-th:first-child,td.words{text-align:left}td.words{white-space:normal;min-width:12rem}
+th:first-child,.words{text-align:left}td.words{white-space:normal;min-width:12rem}
 tbody th{font-weight:600;white-space:normal;min-width:8rem;max-width:15rem;overflow-wrap:anywhere;
   position:sticky;left:0;background:var(--card)}
 td small,th small{display:block;color:var(--soft);font-size:.8rem;font-weight:400}

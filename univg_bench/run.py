@@ -74,7 +74,7 @@ def run_models(
     if name is not None and len(calls) > 1:
         raise InputError(f"found --name {name} for {len(calls)} models, expected one model; leave it out")
     if len(calls) > 1:
-        _refuse_equal_names(calls)
+        refuse_equal_names(calls)
     done = [
         run_model(
             protocol, items, call, place, name=name, base_seed=base_seed, limit=limit, allow_missing=allow_missing,
@@ -93,7 +93,7 @@ def run_models(
     return Ran(generated, records, table, (*files, *previews))
 
 
-def _refuse_equal_names(calls: Sequence[ModelCall]) -> None:
+def refuse_equal_names(calls: Sequence[ModelCall]) -> None:
     """Raise InputError when two models have one name, and so one folder, or one of them cannot be loaded.
 
     Each is loaded for it: a mistyped second name is to be said before the first model has worked for hours.

@@ -54,6 +54,15 @@ def test_a_second_run_makes_and_computes_nothing_again(folder: Path, capsys: pyt
     assert (folder / "demo" / "table.md").read_bytes() == table
 
 
+def test_weights_that_are_missing_are_said_before_any_work(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reference_models.adapters.SHIPPED", folder / "nowhere")
+    assert run(["-q", "demo", "--dest", str(folder / "other"), "--workers", "1"]) == 2
+    assert "found no shipped weights for base of univg-hg in" in capsys.readouterr().err
+    assert not (folder / "other").exists()
+
+
 def test_a_still_image_has_no_motion_and_begins_as_it_should(folder: Path) -> None:
     record = json.loads((folder / "demo" / "runs" / "five@1" / FROZEN / "results.json").read_bytes())
     values = {metric["id"]: metric["value"] for metric in record["metrics"]}

@@ -84,10 +84,12 @@ def test_it_needs_nothing_but_itself_and_runs_nothing(page: str) -> None:
     assert "@import" not in page
 
 
-def test_what_came_from_outside_is_text(page: str) -> None:
+def test_what_came_from_outside_is_text(page: str, world: Path) -> None:
     assert "Five items &lt;for tests&gt; &amp; no others" in page
     assert "&lt;b&gt;&amp;" in page  # the note of the model's card
     assert "<for tests>" not in page
+    assert "test-32x56/rendering-1" in page  # where videos were taken in from, without whose folder that was
+    assert str(world) not in page
 
 
 def test_pictures_have_words_and_sizes_and_move_unless_held(page: str) -> None:
