@@ -12,8 +12,21 @@ ROOT = Path(__file__).resolve().parents[2]
 # package or module -> what it must never import
 FORBIDDEN = {
     "univg_bench": ("reference_models", "human_eval_app"),
-    "reference_models/diffusion": ("reference_models.nn", "reference_models.stages", "univg_bench"),
-    "reference_models/nn": ("reference_models.diffusion", "reference_models.stages", "univg_bench"),
+    "reference_models/diffusion": (
+        "reference_models.nn",
+        "reference_models.stages",
+        "reference_models.training",
+        "univg_bench",
+    ),
+    "reference_models/nn": (
+        "reference_models.diffusion",
+        "reference_models.stages",
+        "reference_models.training",
+        "univg_bench",
+    ),
+    "reference_models/stages": ("reference_models.training", "reference_models.data"),
+    # what samples goes through the benchmark's own commands, by the model's name
+    "reference_models/training": ("reference_models.adapters", "reference_models.commands", "human_eval_app"),
     "human_eval_app": ("torch", "torchvision", "reference_models"),
 }
 
