@@ -58,9 +58,11 @@ TEXT_ONLY = replace(UNIVG, conditions=("text",))
 TEXT_ONLY_WITHOUT_FPS = replace(TEXT_ONLY, fps_embedding=False)
 TWICE_THE_CHANNELS = replace(UNIVG, in_channels=8)
 
-# Two levels of 64 channels: 24x8x14 latents of 32x56 pixels. On CPUs a step costs two thirds of what it does with 128 on
-# the second (docs/training.md). The context is as wide as tiny-clip's joint space
+# Two levels of 64 channels for 24x8x14 latents of 32x56 pixels. A step costs two thirds of what it does with 128
+# on the second (docs/training.md). The context is as wide as tiny-clip's joint space
 TINY = UNetConfig(
+    in_channels=8,
+    out_channels=8,
     model_channels=64,
     channel_mult=(1, 1),
     num_res_blocks=1,
@@ -127,16 +129,16 @@ TINY_F_B = replace(
     height=32,
     width=56,
     fps=None,
-    parameters=2_895_108,
+    parameters=2_899_720,
     source="docs/networks.md",
 )
 TINY_F_A = replace(
     TINY_F_B,
     name="tiny-fa",
     stage="animation",
-    network=replace(TINY, in_channels=8),
+    network=replace(TINY, in_channels=16),
     concat="first-frame",
-    parameters=2_897_412,
+    parameters=2_904_328,
 )
 TINY_F_SR = replace(
     TINY_F_B,
@@ -146,14 +148,14 @@ TINY_F_SR = replace(
     image_tokens="none",
     height=72,
     width=128,
-    parameters=2_837_764,
+    parameters=2_842_376,
 )
 TINY_F_SR_CONCAT = replace(
     TINY_F_SR,
     name="tiny-fsr-concat",
-    network=replace(TINY, in_channels=8, conditions=("text",)),
+    network=replace(TINY, in_channels=16, conditions=("text",)),
     concat="low-resolution",
-    parameters=2_840_068,
+    parameters=2_846_984,
 )
 
 VIDEOCRAFTER2 = replace(

@@ -71,7 +71,7 @@ def test_the_latent_is_the_scaled_mean_and_decoding_undoes_the_scale(net: Autoen
 def test_a_video_is_its_frames(net: Autoencoder) -> None:
     video = noise(2, 3, 3, 16, 24)
     latents = net.encode(video)
-    assert latents.shape == (2, 3, 4, 4, 6)
+    assert latents.shape == (2, 3, 8, 4, 6)
     assert torch.equal(latents[1, 2], net.encode(video[1, 2:3])[0])
     pictures = net.decode(latents)
     assert pictures.shape == video.shape
@@ -127,7 +127,7 @@ def test_other_latents_and_chunks_of_nothing_are_refused(net: Autoencoder) -> No
     with pytest.raises(ValueError, match="found latents of shape"):
         net.decode(torch.zeros(1, 3, 4, 4))
     with pytest.raises(ValueError, match="found chunk 0, expected 1"):
-        net.decode(torch.zeros(1, 4, 4, 4), chunk=0)
+        net.decode(torch.zeros(1, 8, 4, 4), chunk=0)
 
 
 @pytest.mark.parametrize(

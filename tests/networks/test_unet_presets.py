@@ -29,4 +29,5 @@ def test_a_preset_agrees_with_its_network(preset: Preset) -> None:
     assert (preset.fps is not None) == preset.network.fps_embedding
     assert ("image" in preset.network.conditions) == (preset.image_tokens not in ("none", "latent"))
     assert preset.network.image_encoders == (preset.image_tokens == "latent")
-    assert preset.network.in_channels == (4 if preset.concat == "none" else 8)
+    latents = 8 if preset.name.startswith("tiny") else 4  # of its autoencoder
+    assert preset.network.in_channels == latents * (1 if preset.concat == "none" else 2)

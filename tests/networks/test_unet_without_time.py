@@ -20,7 +20,7 @@ def unet(*, filled: bool) -> UNet3D:
 
 
 def clips(frames: int) -> torch.Tensor:
-    return torch.randn(2, frames, 4, 8, 14, generator=torch.Generator().manual_seed(2))
+    return torch.randn(2, frames, TINY.in_channels, 8, 14, generator=torch.Generator().manual_seed(2))
 
 
 def run(network: UNet3D, x: torch.Tensor) -> torch.Tensor:

@@ -53,7 +53,8 @@ def networks(name: str, dtype: torch.dtype = torch.float32, seed: int = 0) -> Ne
     preset = reduced(PRESETS[name])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet, vae, clip = UNet3D(preset.network), Autoencoder(VAE), open_clip.CLIP(**CLIP).eval()
+        vae = Autoencoder(dataclasses.replace(VAE, latent_channels=preset.network.out_channels))
+        unet, clip = UNet3D(preset.network), open_clip.CLIP(**CLIP).eval()
         resampler = None
         if preset.image_tokens.startswith("resampler"):
             per_frame = 8 if preset.image_tokens.endswith("frame") else None
