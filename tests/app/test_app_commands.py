@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +182,7 @@ def test_the_report_of_a_study_says_what_people_said(rated: StudyFolder, tmp_pat
 def test_a_locked_database_is_said_with_the_code_of_infrastructure(
     folder: StudyFolder, capsys: Out, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("human_eval_app.study_folder.Database", partial(Database, busy_seconds=0.05))
+    monkeypatch.setattr("human_eval_app.study_folder.Database", lambda url, **_: Database(url, busy_seconds=0.05))
     with closing(sqlite3.connect(folder.path / "study.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert call(folder, "codes", 1) == 5
