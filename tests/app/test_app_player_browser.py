@@ -41,7 +41,7 @@ class Player:
     def open(self, query: str = "", **facts: Any) -> Any:
         context = self.browser.new_context(**{"viewport": {"width": 1366, "height": 768}} | facts)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)  # a busy machine is slow, not wrong
         page.goto(f"{self.address}/?{query}")
         page.wait_for_selector("[data-testid=rating][data-state=open] [data-state=ready] .bar")
         return page
@@ -70,7 +70,7 @@ def player_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = subprocess.Popen([sys.executable, str(program), str(folder), str(port)], env=os.environ)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(150):
+        for _ in range(600):
             try:
                 urllib.request.urlopen(f"{address}/stub", timeout=1).close()
                 break
@@ -183,8 +183,7 @@ def test_videos_that_drift_apart_are_brought_together(player: Player) -> None:
         return Math.abs(left.currentTime - right.currentTime); }}"""
     page.wait_for_timeout(300)
     page.evaluate(drift, True)
-    page.wait_for_timeout(700)
-    assert page.evaluate(drift, False) < 0.12
+    page.wait_for_function(f"() => ({drift})(false) < 0.12")
     page.evaluate("dispatchEvent(new Event('pagehide'))")
     page.wait_for_timeout(300)
     assert "resync" in {event["kind"] for event in player.stub()["events"]}
