@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from reference_models.checkpoints import save_weights
+from reference_models.nn.unet3d import UNetConfig
 from reference_models.training.recipe import Recipe
 from univg_bench.atomic import write_bytes
 from univg_bench.environment import describe_environment
@@ -28,7 +29,9 @@ def milestone_steps(work: Path) -> list[int]:
     return sorted(int(path.stem.removeprefix("step-")) for path in (work / "milestones").glob("step-*.safetensors"))
 
 
-def write_milestone(recipe: Recipe, work: Path, step: int, average: Mapping[str, Tensor]) -> None:
+def write_milestone(
+    recipe: Recipe, work: Path, step: int, average: Mapping[str, Tensor], *, network: UNetConfig
+) -> None:
     """Write the averaged weights as float16, with the step and the recipe in their card.
 
     A run that was killed after a milestone and before a checkpoint comes to it again, with the same bits.
@@ -39,7 +42,7 @@ def write_milestone(recipe: Recipe, work: Path, step: int, average: Mapping[str,
         preset=recipe.preset,
         part="unet",
         source=f"{recipe.name} ({recipe.digest[:12]}), averaged weights after {step} of {recipe.steps} steps",
-        settings=asdict(recipe.trained.network),
+        settings=asdict(network),
     )
 
 

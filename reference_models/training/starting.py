@@ -74,7 +74,7 @@ def run_of(
     told = {**facts, "data": ", ".join(places.sources)}
 
     def at_milestone(step: int, average: Mapping[str, Tensor], cpu_s: float) -> None:
-        write_milestone(recipe, places.work, step, average)
+        write_milestone(recipe, places.work, step, average, network=networks.unet.config)
         write_facts(places.work, recipe, told, step=step, cpu_s=cpu_s)
         if recipe.evaluation.protocols and places.data is not None:
             evaluate_milestone(
