@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 import torch
@@ -25,6 +26,8 @@ from reference_models.nn.unet3d import UNet3D
 
 CPU = torch.device("cpu")
 Parallel = Literal["ddp", "fsdp"]
+# the others wait while the first process evaluates a milestone
+PATIENCE = timedelta(hours=4)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def joined(parallel: Parallel, device: str) -> Iterator[World]:
     own = torch.device(device, int(os.environ["LOCAL_RANK"])) if device == "cuda" else torch.device(device)
     if own.type == "cuda":
         torch.cuda.set_device(own)
-    distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield World(distributed.get_rank(), distributed.get_world_size(), own, parallel)
     finally:
