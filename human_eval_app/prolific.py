@@ -38,12 +38,14 @@ def login_prolific(
         raise RefusedError("unknown_code", "the link from Prolific is not whole; open the study from Prolific again")
     code_hash = hashlib.blake2b(f"prolific|{pid}".encode(), key=pepper[:64], digest_size=32).hexdigest()
     hidden = _cipher(pepper).encrypt(json.dumps(ids).encode()).decode()
-    now = store.now_ms()
+    now, closed = store.now_ms(), store.closed()
 
     def work(connection: Connection) -> tuple[Annotator, bool]:
         mine = (ANNOTATOR.c.code_hash == code_hash) & (ANNOTATOR.c.study_id == store.study_id)
         row = connection.execute(select(ANNOTATOR).where(mine)).one_or_none()
         if row is None:
+            if closed:  # who is in already may come back for their completion code
+                raise RefusedError("study_closed", "this study is closed; thank you, nobody can begin any more")
             alias = f"p-{secrets.token_hex(5)}"
             key = connection.execute(
                 insert(ANNOTATOR).values(
@@ -60,8 +62,6 @@ def login_prolific(
             raise RefusedError("expired_code", "the time for this study is over; return it on Prolific")
         return Annotator(row.id, row.alias), False
 
-    if store.closed():
-        raise RefusedError("study_closed", "this study is closed; thank you, nobody can begin any more")
     return store.database.write(work)
 
 

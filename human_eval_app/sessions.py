@@ -11,10 +11,15 @@ import hashlib
 import hmac
 import re
 
-COOKIE = "univg_session"
 # longer than a day of sessions with breaks, shorter than a lost laptop is looked for; who is late logs in again
 LIFETIME_SECONDS = 12 * 3600
 _FORM = re.compile(r"1\.([0-9]{1,18})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
+
+
+def cookie_name(slug: str) -> str:
+    """Return the name of the cookie of a study. Cookies know hosts and no ports (RFC 6265, 8.5): under one name for
+    all, whoever comes into one study would be thrown out of another one on the same host."""
+    return f"univg_session_{hashlib.sha256(slug.encode()).hexdigest()[:12]}"
 
 
 def issue(pepper: bytes, annotator_id: int, now: float) -> str:

@@ -96,20 +96,21 @@ class Store:
             row = connection.execute(select(ANNOTATOR).where(mine)).one_or_none()
         if row is None:
             raise RefusedError("unknown_code", "this code is not known; check it letter by letter")
-        if row.status == "withdrawn":
-            raise RefusedError("withdrawn", "this participation was withdrawn; write to the contact of the study")
         if self.now_ms() >= row.expires_ms:
             raise RefusedError("expired_code", "this code has expired; ask the contact of the study for a new one")
         return Annotator(row.id, row.alias)
 
     def withdraw(self, annotator_id: int, *, who: str) -> None:
-        """Leave out all ratings of this annotator from now on; the rows stay, without a way back to the person."""
+        """Leave out all ratings of this annotator from now on; the rows stay, and the code leads nowhere any more."""
         now = self.now_ms()
 
         def work(connection: Connection) -> None:
-            # a hash of nothing: the code that tied the alias to a person is gone
-            values = {"status": "withdrawn", "code_hash": f"withdrawn-{secrets.token_hex(16)}"}
-            connection.execute(update(ANNOTATOR).where(ANNOTATOR.c.id == annotator_id).values(values))
+            mine = ANNOTATOR.c.id == annotator_id
+            connection.execute(update(ANNOTATOR).where(mine).values(status="withdrawn"))
+            # a hash of nothing: the code that tied the alias to a person is gone. An id at Prolific is kept for payment
+            # until `forget`, so its hash stays too, and the same person does not come in again as somebody new.
+            nothing = {"code_hash": f"withdrawn-{secrets.token_hex(16)}"}
+            connection.execute(update(ANNOTATOR).where(mine, ANNOTATOR.c.source == "code").values(nothing))
             open_ones = (ASSIGNMENT.c.annotator_id == annotator_id) & (ASSIGNMENT.c.status == "pending")
             connection.execute(update(ASSIGNMENT).where(open_ones).values(status="released", position=None))
             audit(connection, now, who, "withdraw", f"annotator {annotator_id}")

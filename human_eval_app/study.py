@@ -134,7 +134,9 @@ class About(Strict):
 class Prolific(Strict):
     """People who come from Prolific; without this section nobody can."""
 
-    completion_code: Line = Field(description="of the return link at the end")
+    completion_code: Line = Field(description="of the return link at the end, for who has rated something")
+    no_work_code: Line | None = Field(default=None, description="for who came when nothing was left to rate")
+    screened_out_code: Line | None = Field(default=None, description="for who failed the practice")
 
 
 class DimensionSpec(Strict):

@@ -63,7 +63,7 @@ def run(serving: Serving, annotator_id: int | None) -> None:
 
 def main() -> None:
     serving = current()
-    cookie = st.context.cookies.to_dict().get(sessions.COOKIE)
+    cookie = st.context.cookies.to_dict().get(sessions.cookie_name(serving.folder.slug))
     run(serving, sessions.read(serving.folder.pepper, cookie, time.time()))
 
 

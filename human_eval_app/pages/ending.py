@@ -9,6 +9,7 @@ import streamlit as st
 from human_eval_app import progress
 from human_eval_app.pages.markdown import plain
 from human_eval_app.pages.visit import Visit
+from human_eval_app.study import Prolific
 
 # https://researcher-help.prolific.com, "How do I redirect participants back": the completion URL
 PROLIFIC_RETURN = "https://app.prolific.com/submissions/complete?cc={code}"
@@ -32,7 +33,7 @@ def show_done(visit: Visit) -> None:
     person = visit.known
     st.title(visit.wording["done.title"], anchor=False)
     st.markdown(visit.say("done.text", done=person.rated) if person.rated else visit.wording["done.text.none"])
-    _show_completion(visit)
+    _show_way_back(visit)
     with st.form("comment", border=False):
         comment = st.text_area(
             visit.wording["done.comment"],
@@ -51,18 +52,33 @@ def show_refused(visit: Visit) -> None:
     reason = visit.state.reason
     st.title(visit.wording[f"refused.{reason}.title"], anchor=False)
     st.markdown(visit.wording[f"refused.{reason}.text"])
-    if reason == "study_closed" and visit.person is not None and visit.person.rated:
-        _show_completion(visit)  # the work was done, whoever closed the study
+    if reason in ("study_closed", "practice_failed"):
+        _show_way_back(visit)
     if visit.study.about.contact is not None:
         st.markdown(visit.say("common.contact", contact=plain(visit.study.about.contact)))
 
 
-def _show_completion(visit: Visit) -> None:
-    study = visit.study
-    if visit.known.source == "prolific" and study.prolific is not None:
+def prolific_code(codes: Prolific, *, reason: str | None, rated: int) -> str | None:
+    """Return the code of the link back to Prolific, None where the study has none for this end.
+
+    reason: of a refusal. Who rated something is paid for it, whoever closed the study meanwhile.
+    """
+    if reason == "practice_failed":
+        return codes.screened_out_code
+    return codes.completion_code if rated else codes.no_work_code
+
+
+def _show_way_back(visit: Visit) -> None:
+    """Show the completion code or the link to Prolific; who has rated nothing gets no code that says they did."""
+    study, person = visit.study, visit.known
+    if person.source == "prolific" and study.prolific is not None:
+        code = prolific_code(study.prolific, reason=visit.state.reason, rated=person.rated)
+        if code is None:
+            st.markdown(visit.wording["done.prolific.return"])
+            return
         st.markdown(visit.wording["done.prolific"])
-        address = PROLIFIC_RETURN.format(code=quote(study.prolific.completion_code, safe=""))
+        address = PROLIFIC_RETURN.format(code=quote(code, safe=""))
         st.link_button(visit.wording["done.prolific.link"], address, type="primary")
-    elif study.about.completion_code is not None:
+    elif person.rated and study.about.completion_code is not None:
         st.markdown(visit.wording["done.code"])
         st.code(study.about.completion_code, language=None)

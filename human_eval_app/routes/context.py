@@ -33,9 +33,8 @@ class Context:
     def annotator(self, request: Request) -> int:
         """Return who asks. Raises RefusedError where the cookie does not say."""
         serving = self.serving
-        found = sessions.read(
-            serving.folder.pepper, request.cookies.get(sessions.COOKIE), serving.store.now_ms() / 1000
-        )
+        cookie = request.cookies.get(sessions.cookie_name(serving.folder.slug))
+        found = sessions.read(serving.folder.pepper, cookie, serving.store.now_ms() / 1000)
         if found is None:
             raise RefusedError("no_session", "you are not logged in any more; log in again, your answers are kept")
         return found

@@ -36,22 +36,23 @@ def log_in(context: Context) -> Endpoint:
         response = Response(status_code=204)
         # Max-Age and no Expires: the browser's clock may be wrong
         response.set_cookie(
-            sessions.COOKIE, cookie, max_age=sessions.LIFETIME_SECONDS, httponly=True, samesite="strict", path="/",
-            secure=request.url.scheme == "https",
+            sessions.cookie_name(context.serving.folder.slug), cookie, max_age=sessions.LIFETIME_SECONDS, path="/",
+            httponly=True, samesite="strict", secure=request.url.scheme == "https",
         )  # fmt: skip
         return response
 
     return endpoint
 
 
-def log_out(_: Context) -> Endpoint:
+def log_out(context: Context) -> Endpoint:
     """Return the endpoint that takes the cookie back."""
 
     async def endpoint(request: Request) -> Response:
         response = Response(status_code=204)
         response.delete_cookie(
-            sessions.COOKIE, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
-        )
+            sessions.cookie_name(context.serving.folder.slug), path="/",
+            httponly=True, samesite="strict", secure=request.url.scheme == "https",
+        )  # fmt: skip
         return response
 
     return endpoint

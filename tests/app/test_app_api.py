@@ -70,7 +70,7 @@ def test_nobody_answers_for_somebody_else(web: Web) -> None:
 )
 def test_without_a_session_answers_wait_in_the_browser(web: Web, path: str, cookie: str | None) -> None:
     _, _, pair = open_pair(web)
-    headers = {} if cookie is None else {"Cookie": f"{sessions.COOKIE}={cookie}"}
+    headers = {} if cookie is None else {"Cookie": f"{sessions.cookie_name(web.folder.slug)}={cookie}"}
     assert refused(web.client().post(path, json=rating(pair), headers=headers)) == (401, "no_session", False)
 
 

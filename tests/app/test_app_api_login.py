@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from human_eval_app import sessions
+from human_eval_app.forgetting import forget
 from human_eval_app.handing_out import Handed, next_pair
 from human_eval_app.prolific import login_prolific, reveal
 from human_eval_app.storage import DAY_MS
@@ -90,10 +91,8 @@ def test_a_person_from_prolific_is_made_once(prolific: Web) -> None:
         ids = PID | {"session": session}
         assert client.post("/api/session", json={"prolific": ids}).status_code == 204
     assert count(prolific, ANNOTATOR) == 1
-    pepper = prolific.folder.pepper
-    read = {
-        sessions.read(pepper, c.cookies.get(sessions.COOKIE), prolific.store.now_ms() / 1000) for c in (first, second)
-    }
+    pepper, name = prolific.folder.pepper, sessions.cookie_name(prolific.folder.slug)
+    read = {sessions.read(pepper, c.cookies.get(name), prolific.store.now_ms() / 1000) for c in (first, second)}
     assert len(read) == 1
     third = prolific.client()
     assert third.post("/api/session", json={"prolific": PID | {"pid": "f" * 24}}).status_code == 204
@@ -125,9 +124,22 @@ def test_a_study_without_prolific_takes_nobody_from_there(web: Web) -> None:
 
 
 def test_a_closed_study_takes_nobody_new(prolific: Web) -> None:
+    assert prolific.client().post("/api/session", json={"prolific": PID}).status_code == 204
     prolific.store.close(who="test")
-    assert refused(prolific.client().post("/api/session", json={"prolific": PID})) == (403, "study_closed", True)
-    assert count(prolific, ANNOTATOR) == 0
+    stranger = PID | {"pid": "f" * 24}
+    assert refused(prolific.client().post("/api/session", json={"prolific": stranger})) == (403, "study_closed", True)
+    # their completion code may still be waiting
+    assert prolific.client().post("/api/session", json={"prolific": PID}).status_code == 204
+    assert count(prolific, ANNOTATOR) == 1
+
+
+def test_who_withdrew_does_not_come_in_from_prolific_as_somebody_new(prolific: Web) -> None:
+    who, _ = login_prolific(prolific.store, prolific.folder.pepper, **PID)
+    prolific.store.withdraw(who.id, who="test")
+    assert refused(prolific.client().post("/api/session", json={"prolific": PID})) == (403, "withdrawn", True)
+    # forgetting means that nobody can tell any more
+    forget(prolific.store, [who.id], who="test")
+    assert prolific.client().post("/api/session", json={"prolific": PID}).status_code == 204
 
 
 def test_a_person_from_prolific_comes_back_until_their_time_is_over(prolific: Web) -> None:
@@ -158,3 +170,15 @@ def test_two_clicks_at_once_make_one_person(prolific: Web) -> None:
         thread.join()
     assert sorted(made) == [False] * 5 + [True]
     assert count(prolific, ANNOTATOR) == 1
+
+
+def test_two_studies_on_one_host_do_not_throw_each_others_people_out(tmp_path: Path) -> None:
+    # a browser sends every cookie of a host to each of its ports
+    one = Web(served_study(tmp_path / "one"))
+    text = (tmp_path / "one" / "study.yaml").read_text().replace("id: pilot", "id: second")
+    other = Web(served_study(tmp_path / "other", text=text))
+    client, _, pair = open_pair(one)
+    second, _ = other.annotator()
+    client.cookies.update(second.cookies)
+    assert len(client.cookies) == 2
+    assert client.post("/api/ratings", json=rating(pair)).status_code == 200

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import select
 
 from human_eval_app import progress
+from human_eval_app.pages import ending
 from human_eval_app.storage import Store
+from human_eval_app.study import Prolific
 from human_eval_app.tables import ANNOTATOR
 from human_eval_app.wording import LANGUAGES, load_wording
-from tests.app.app_study import PRACTICE, people
+from tests.app.app_study import PRACTICE, people, rate_all
 from tests.app.app_way import GOOD_DEVICE, Way
 from univg_bench.errors import InfrastructureError
 
@@ -275,6 +278,39 @@ def test_who_came_from_prolific_gets_the_link_back(tmp_path: Path, monkeypatch: 
     way.rate()
     link = way.page.get("link_button")[0].proto.url
     assert link == "https://app.prolific.com/submissions/complete?cc=A%20B%26C"
+
+
+@pytest.mark.parametrize(
+    ("more", "reason", "rated", "shown"),
+    [
+        ("", None, 3, "C1"), ("", None, 0, None), ("", "study_closed", 2, "C1"), ("", "study_closed", 0, None),
+        ("", "practice_failed", 0, None), ("no_work_code: N1", None, 0, "N1"),
+        ("screened_out_code: S1", "practice_failed", 0, "S1"), ("screened_out_code: S1", None, 0, None),
+    ],
+)  # fmt: skip
+def test_a_code_of_prolific_says_what_was_done(more: str, reason: str | None, rated: int, shown: str | None) -> None:
+    codes = Prolific.model_validate({"completion_code": "C1", **yaml.safe_load(f"{{{more}}}")})
+    assert ending.prolific_code(codes, reason=reason, rated=rated) == shown
+
+
+def test_without_a_code_people_are_asked_to_return_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    way = Way(tmp_path, monkeypatch, more="prolific: {completion_code: C1}")
+    mine = ANNOTATOR.c.id == way.me.id
+    way.store.database.write(lambda c: c.execute(ANNOTATOR.update().where(mine).values(source="prolific")))
+    way.store.close(who="test")
+    way.reload()
+    assert way.title() == load_wording("en")["refused.study_closed.title"]
+    assert load_wording("en")["done.prolific.return"] in way.text()
+    assert not way.page.get("link_button")
+
+
+def test_who_found_nothing_to_rate_is_told_no_completion_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    way = Way(tmp_path, monkeypatch, items=1, target=1, more="about: {completion_code: THANKS}")
+    (other,) = people(way.store, 1)
+    rate_all(way.store, other)
+    way.go_to_practice()
+    assert way.title() == load_wording("en")["done.title"]
+    assert not way.page.get("code")
 
 
 def test_later_offers_another_look_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
