@@ -95,6 +95,7 @@ def serve(
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((host, port))
+            door.listen(128)  # who comes while Streamlit starts waits at the door
         except OSError as error:
             raise InputError(f"cannot listen on {host}, port {port} ({error.strerror}); choose another port") from None
         config = uvicorn.Config(

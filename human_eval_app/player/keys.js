@@ -34,6 +34,8 @@ export function listen(root, handle) {
     const shifts = sideways && focused?.matches("[role=radio]") && !event.ctrlKey && !event.altKey && !event.metaKey;
     const action = shifts ? "shift" : actionOf(event, focused);
     if (action === null || handle(action, { by: sideways, option: focused }) === false) return;
+    // whoever answers has done with the button that had the focus, and Enter is to save again
+    if (["left", "same", "right"].includes(action) && focused?.matches("button:not([role=radio])")) focused.blur();
     event.preventDefault();
     event.stopPropagation();
   };
