@@ -15,7 +15,7 @@ import pytest
 from human_eval_app.sessions import cookie_name
 from human_eval_app.study_folder import StudyFolder
 from tests.app.app_served import Server, running
-from tests.browser.browser_study import WITH_KNOWN_PAIRS, arrive, copy_of, import_study
+from tests.browser.browser_study import WITH_KNOWN_PAIRS, arrive, cookie_of, copy_of, import_study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -71,7 +71,8 @@ def person(browser: Browser, study: StudyFolder, server: Server) -> Iterator[Cal
         one = Person(browser.new_context(**options), address)
         if instructed is not None:
             who, cookie = arrive(study, instructed=instructed, language=language)
-            one.context.add_cookies([{"name": cookie_name(study.slug), "value": cookie, "url": address, "httpOnly": True}])
+            name = cookie_name(study.slug)
+            one.context.add_cookies([{"name": name, "value": cookie, "url": address, "httpOnly": True}])
             one.id = who.id
         made.append(one)
         return one
