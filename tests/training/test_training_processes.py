@@ -23,19 +23,28 @@ ROOT = Path(__file__).resolve().parents[2]
 # |a - b| / |a| of all weights together, those left out whose gradient is rounding alone (biases in front of a group
 # norm): sums come in another order, and Adam makes a step of full length out of any gradient
 TOLERANCE, ROUNDING = 1e-6, 1e-7
+# what the processes train, one after the other: the second run of FSDP picks up what the first one left
+JOBS = (("ddp", 4), ("fsdp", 2), ("fsdp", 4))
 PROGRAM = (
-    "import sys\nfrom pathlib import Path\nfrom reference_models.training.distributed import joined\n"
-    "from reference_models.training.loop import train\nfrom tests.training.small_training import small_run\n"
-    "with joined(sys.argv[2], 'cpu') as world:\n"
-    "    train(small_run(Path(sys.argv[1]), world=world), stop_after=int(sys.argv[3]))\n"
+    "import sys\nfrom dataclasses import replace\nfrom pathlib import Path\n"
+    "from reference_models.training.distributed import joined\nfrom reference_models.training.loop import train\n"
+    "from tests.training.small_training import small_run\n"
+    "with joined('ddp', 'cpu') as world:\n"
+    "    for parallel, stop in zip(sys.argv[2::2], sys.argv[3::2]):\n"
+    "        work = Path(sys.argv[1]) / parallel\n"
+    "        train(small_run(work, world=replace(world, parallel=parallel)), stop_after=int(stop))\n"
 )
 
 
-def two_processes(work: Path, parallel: str, *, stop_after: int) -> None:
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what two processes trained by each way; one pair for all, as starting them costs the most."""
+    work = tmp_path_factory.mktemp("two")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(work), parallel, str(stop_after)]
+    words = [str(word) for job in JOBS for word in job]
+    arguments = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(work), *words]
     shared = {
         **os.environ,
         "WORLD_SIZE": "2",
@@ -47,26 +56,26 @@ def two_processes(work: Path, parallel: str, *, stop_after: int) -> None:
         subprocess.Popen(arguments, cwd=ROOT, env={**shared, "RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")
     ]
     assert [process.wait(timeout=300) for process in started] == [0, 0]
+    return work
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-def test_two_processes_train_what_one_does(tmp_path: Path, parallel: str) -> None:
-    # what they left is picked up by them again
-    for stop in (2, 4) if parallel == "fsdp" else (4,):
-        train(small_run(tmp_path / "one"), stop_after=stop)
-        two_processes(tmp_path / "two", parallel, stop_after=stop)
-    one, two = (load(checkpoints(tmp_path / work)[-1]) for work in ("one", "two"))
+def test_two_processes_train_what_one_does(two: Path, tmp_path: Path, parallel: str) -> None:
+    for stop in (stop for way, stop in JOBS if way == parallel):
+        train(small_run(tmp_path), stop_after=stop)
+    works = (tmp_path, two / parallel)
+    one, both = (load(checkpoints(work)[-1]) for work in works)
     moments = one.optimiser["state"]
     moved = {key: moments[i]["exp_avg_sq"].sqrt() > ROUNDING for i, key in enumerate(one.model)}
     assert sum(int(mask.sum()) for mask in moved.values()) > 0.9 * sum(mask.numel() for mask in moved.values())
-    for a, b in ((one.model, two.model), (one.average, two.average)):
+    for a, b in ((one.model, both.model), (one.average, both.average)):
         away = sum(((a[key] - b[key])[moved[key]] ** 2).sum() for key in a)
         assert float((away / sum((value**2).sum() for value in a.values())) ** 0.5) < TOLERANCE
-    lines = [json.loads((tmp_path / work / "log.jsonl").read_text().splitlines()[-1]) for work in ("one", "two")]
+    lines = [json.loads((work / "log.jsonl").read_text().splitlines()[-1]) for work in works]
     assert lines[0]["rate"] == lines[1]["rate"]
     assert lines[0]["loss"] == pytest.approx(lines[1]["loss"], rel=1e-5)
     # the work of one goes on in the other
-    assert train(small_run(tmp_path / "two")).steps == 6
+    assert train(small_run(two / parallel)).steps == 6
 
 
 def test_batches_that_cannot_be_shared_evenly_are_refused(tmp_path: Path) -> None:
