@@ -129,7 +129,11 @@ def test_companion_tables_say_what_they_cannot_tell(analysis):
     made = ratings("GGG", "GGG", "S..")
     text = agreement_table([agreement(made, "OL")]).markdown()
     assert "undefined, all answers equal" in text
-    assert "1 pairs with one rating say nothing about agreement" in text
+    assert "On each dimension, 1 pairs with one rating say nothing about agreement" in text
+    # the same pair on another dimension is no other pair
+    also = agreement(ratings("GGG", "GSG"), "OL")
+    assert "1 pairs with" in agreement_table([agreement(made, "OL")] * 10).markdown()
+    assert "0 to 1 pairs with" in agreement_table([agreement(made, "OL"), also]).markdown()
     assert "nan" not in text.lower()
     few = analyse(made, Plan(draws=100, screening=()))
     assert "never lose" in strength_table(few.strengths).markdown()

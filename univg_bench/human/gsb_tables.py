@@ -201,11 +201,13 @@ def agreement_table(agreements: Sequence[Agreement]) -> Table:
             span = f" [{c.interval[0]:.2f}, {c.interval[1]:.2f}]" if c.interval else ""
             cells.append(f"{c}{span}")
         rows.append(tuple(cells))
-    single = sum(a.num_single for a in agreements)
+    # the same pairs on every dimension, unless not all were asked for all: a sum would count a pair ten times
+    fewest, most = (pick((a.num_single for a in agreements), default=0) for pick in (min, max))
     notes = ["The coefficients differ by design where one answer is common: read them with the shares of G, S and B. "
              "Intervals: bootstrap over items."]  # fmt: skip
-    if single:
-        notes.append(f"{single} pairs with one rating say nothing about agreement and are left out.")
+    if most:
+        count = f"{most}" if fewest == most else f"{fewest} to {most}"
+        notes.append(f"On each dimension, {count} pairs with one rating say nothing about agreement and are left out.")
     return Table("Agreement by dimension", header, tuple(rows), tuple(notes))
 
 
