@@ -5,6 +5,7 @@ python -m tests.app.app_admin FOLDER [--open] [--peek]     makes one to look at,
 
 from __future__ import annotations
 
+import shutil
 import sys
 import uuid
 from collections.abc import Mapping
@@ -47,15 +48,18 @@ session: {pairs: 20, max_sessions: 50}
 peek: %(peek)s
 analysis:
   primary: OL
+  bootstrap: {draws: %(draws)d}
 """
 
 
-def admin_folder(folder: Path, *, items: int = 6, target: int = 3, peek: bool = False) -> StudyFolder:
-    """Return a study folder with a password and nobody in it."""
+def admin_folder(folder: Path, *, items: int = 6, target: int = 3, peek: bool = False, draws: int = 400) -> StudyFolder:
+    """Return a study folder with a password and nobody in it; few draws, as tests read no bootstrap to the digit."""
     listed = "\n".join(
         f"  - {{id: s{k:03d}, prompt: a blue square moves right, image: images/{k}.png}}" for k in range(items)
     )
-    study = served_study(folder, text=TEXT % {"items": listed, "target": target, "peek": str(peek).lower()})
+    study = served_study(
+        folder, text=TEXT % {"items": listed, "target": target, "peek": str(peek).lower(), "draws": draws}
+    )
     set_password(study.path, PASSWORD)
     return study
 
@@ -63,6 +67,14 @@ def admin_folder(folder: Path, *, items: int = 6, target: int = 3, peek: bool = 
 def admin_desk(folder: Path, **facts: object) -> Desk:
     """Return the desk of `admin_folder(folder)` as the one that the pages show; close its database in the end."""
     desk = open_desk(admin_folder(folder, **facts))  # type: ignore[arg-type]
+    server.use(desk)
+    return desk
+
+
+def copied_desk(made: StudyFolder, folder: Path) -> Desk:
+    """Return the desk of a copy of a study whose database is closed, as the one that the pages show."""
+    shutil.copytree(made.path, folder)
+    desk = open_desk(StudyFolder.open(folder))
     server.use(desk)
     return desk
 
@@ -145,7 +157,7 @@ def rated(
 
 if __name__ == "__main__":
     made = Path(sys.argv[1])
-    opened = admin_desk(made, items=66, target=3, peek="--peek" in sys.argv)
+    opened = admin_desk(made, items=66, target=3, peek="--peek" in sys.argv, draws=10_000)
     rated(opened, honest=8, careless=1, pairs=330 if "--open" in sys.argv else None, flag=0.006)
     for code in opened.store.issue_codes(4, who="test")[:2]:
         next_pair(opened.store, opened.store.login(code).id)

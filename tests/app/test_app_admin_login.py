@@ -23,7 +23,8 @@ from human_eval_app.admin.passwords import (
 )
 from human_eval_app.admin.providers import load_provider
 from human_eval_app.admin.server import SCRIPT, Desk, open_desk, serve
-from tests.app.app_admin import PASSWORD, admin_desk, admin_folder
+from human_eval_app.study_folder import StudyFolder
+from tests.app.app_admin import PASSWORD, admin_folder, copied_desk
 from tests.app.app_study import Clock
 from univg_bench.cli import run
 from univg_bench.errors import InputError
@@ -44,9 +45,16 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COST, "n", 2)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> StudyFolder:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(COST, "n", 2)
+        return admin_folder(tmp_path_factory.mktemp("login") / "study")
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return admin_desk(tmp_path / "study")
+def desk(made: StudyFolder, tmp_path: Path) -> Desk:
+    return copied_desk(made, tmp_path / "study")
 
 
 @pytest.fixture

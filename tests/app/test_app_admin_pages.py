@@ -17,8 +17,9 @@ from human_eval_app.admin.server import SCRIPT, Desk
 from human_eval_app.admin.views import study as study_page
 from human_eval_app.export import export_ratings
 from human_eval_app.handing_out import Handed, next_pair
+from human_eval_app.study_folder import StudyFolder
 from human_eval_app.tables import AUDIT
-from tests.app.app_admin import admin_desk, rated
+from tests.app.app_admin import admin_desk, copied_desk, rated
 from tests.app.app_study import answer
 from univg_bench.human.gsb_tables import percent
 
@@ -29,24 +30,44 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COST, "n", 2)
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Desk:
-    return admin_desk(tmp_path / "study")
+def made(folder: Path, **facts: int) -> StudyFolder:
+    """Return a study folder to copy; where people are told, with their ratings."""
+    desk = admin_desk(folder, items=facts.pop("items", 6), peek=bool(facts.pop("peek", False)))
+    if facts:
+        rated(desk, **facts)  # type: ignore[arg-type]
+    desk.store.database.close()
+    return desk.folder
+
+
+@pytest.fixture(scope="module")
+def empty_folder(tmp_path_factory) -> StudyFolder:
+    return made(tmp_path_factory.mktemp("empty") / "study")
+
+
+@pytest.fixture(scope="module")
+def rated_folder(tmp_path_factory) -> StudyFolder:
+    return made(tmp_path_factory.mktemp("rated") / "study", items=14, honest=5, careless=1, pairs=72, hours=5)
+
+
+@pytest.fixture(scope="module")
+def peeking_folder(tmp_path_factory) -> StudyFolder:
+    return made(tmp_path_factory.mktemp("peeking") / "study", peek=True, honest=3, pairs=20)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def empty(empty_folder: StudyFolder, tmp_path: Path) -> Desk:
+    return copied_desk(empty_folder, tmp_path / "study")
+
+
+@pytest.fixture
+def desk(rated_folder: StudyFolder, tmp_path: Path) -> Desk:
     """Open, with ratings of six people, one of them careless."""
-    made = admin_desk(tmp_path / "study", items=14)
-    rated(made, honest=5, careless=1, pairs=72, hours=5)
-    return made
+    return copied_desk(rated_folder, tmp_path / "study")
 
 
 @pytest.fixture
-def peeking(tmp_path: Path) -> Desk:
-    made = admin_desk(tmp_path / "study", peek=True)
-    rated(made, honest=3, pairs=20)
-    return made
+def peeking(peeking_folder: StudyFolder, tmp_path: Path) -> Desk:
+    return copied_desk(peeking_folder, tmp_path / "study")
 
 
 def visit(name: str, at: AppTest | None = None) -> AppTest:
@@ -325,13 +346,12 @@ def test_a_database_that_fails_is_a_sentence(desk: Desk, monkeypatch):
     assert visit("overview").error[0].value == "The database is locked by another program."
 
 
-def test_names_of_people_and_methods_are_shown_as_text(tmp_path: Path):
-    made = admin_desk(tmp_path / "study")
-    (code,) = made.store.issue_codes(1, who="test")
-    who = made.store.login(code)
-    pair = next_pair(made.store, who.id)
+def test_names_of_people_and_methods_are_shown_as_text(empty: Desk):
+    (code,) = empty.store.issue_codes(1, who="test")
+    who = empty.store.login(code)
+    pair = next_pair(empty.store, who.id)
     assert isinstance(pair, Handed)
-    made.store.flag(who.id, pair.id, reason="<script>alert(1)</script>")
+    empty.store.flag(who.id, pair.id, reason="<script>alert(1)</script>")
     at = visit("overview")
     assert "<script>" in str(at.dataframe[-1].value["reason"].tolist())  # in a table of text
     assert "<script>" not in "".join(e.proto.body for e in at.get("html"))
