@@ -85,8 +85,8 @@ def issue_code(study: StudyFolder) -> str:
         store.database.close()
 
 
-def arrive(study: StudyFolder, *, instructed: bool = True, language: str = "en") -> tuple[Annotator, str]:
-    """Return somebody new and their cookie; instructed: the next page they see is a pair."""
+def arrive(study: StudyFolder, *, instructed: bool = True, language: str = "en") -> Annotator:
+    """Return somebody new; instructed: the next page they see is a pair."""
     store = study.store()
     try:
         who = store.login(store.issue_codes(1, who="test")[0])
@@ -98,7 +98,13 @@ def arrive(study: StudyFolder, *, instructed: bool = True, language: str = "en")
             progress.finish_instructions(store, who.id)
     finally:
         store.database.close()
-    return who, sessions.issue(study.pepper, who.id, time.time())
+    return who
+
+
+def cookie_of(study: StudyFolder, annotator_id: int, address: str) -> Any:
+    """Return the cookie with which a server at `address` knows an annotator, as Playwright takes it."""
+    name, value = sessions.cookie_name(study.slug), sessions.issue(study.pepper, annotator_id, time.time())
+    return {"name": name, "value": value, "url": address, "httpOnly": True}
 
 
 def rows(study: StudyFolder, query: str, *values: object) -> Sequence[Any]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from human_eval_app.sessions import cookie_name
 from human_eval_app.study_folder import StudyFolder
 from tests.app.app_served import Server, running
 from tests.browser.browser_study import WITH_KNOWN_PAIRS, arrive, cookie_of, copy_of, import_study
@@ -70,10 +69,8 @@ def person(browser: Browser, study: StudyFolder, server: Server) -> Iterator[Cal
         options = {"viewport": SIZE, "locale": "en-US", "reduced_motion": "reduce", "color_scheme": "light"} | facts
         one = Person(browser.new_context(**options), address)
         if instructed is not None:
-            who, cookie = arrive(study, instructed=instructed, language=language)
-            name = cookie_name(study.slug)
-            one.context.add_cookies([{"name": name, "value": cookie, "url": address, "httpOnly": True}])
-            one.id = who.id
+            one.id = arrive(study, instructed=instructed, language=language).id
+            one.context.add_cookies([cookie_of(study, one.id, address)])
         made.append(one)
         return one
 
@@ -81,5 +78,3 @@ def person(browser: Browser, study: StudyFolder, server: Server) -> Iterator[Cal
     for one in made:
         one.context.close()
         assert one.said == []
-
-
