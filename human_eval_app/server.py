@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
-import uvicorn
 from starlette.middleware import Middleware
 
 from human_eval_app.device_clip import write_device_clip
+from human_eval_app.listening import listen
 from human_eval_app.routes.context import Context
 from human_eval_app.routes.guard import Guard
 from human_eval_app.routes.replies import LOG
@@ -26,16 +24,12 @@ from human_eval_app.routes.table import routes
 from human_eval_app.serving import Serving, current, serve_from_now
 from human_eval_app.streamlit_settings import apply_settings
 from human_eval_app.study_folder import StudyFolder
-from univg_bench.errors import InputError
 
 __all__ = ["build_app", "current", "serve"]
 
 SCRIPT = Path(__file__).parent / "pages" / "app.py"
-# a browser that lost its connection is told within a minute, and the outbox does not wait for it anyway
-PING_SECONDS = 30
 # five attempts of a second, then a browser is told to come again: better than a screen that says nothing for a minute
 BUSY_SECONDS = 1.0
-GRACE_SECONDS = 3
 
 
 def build_app(folder: StudyFolder, *, hosts: Sequence[str] = (), script: Path = SCRIPT) -> st.App:
@@ -86,45 +80,7 @@ def serve(
     machine, so that cookies are Secure and attempts are counted by person. started: called with the address.
     Raises InputError where the address cannot be used.
     """
-    door = _bind(host, port)
-    try:
-        app = build_app(folder, hosts=hosts)
-        config = uvicorn.Config(app, **_uvicorn_settings(behind_proxy=behind_proxy))
-        name = f"[{host}]" if ":" in host else host
-        started(f"http://{name}:{door.getsockname()[1]}")
-        uvicorn.Server(config).run(sockets=[door])
-    finally:
-        door.close()
-
-
-def _uvicorn_settings(*, behind_proxy: bool) -> dict[str, Any]:
-    return {
-        "lifespan": "on",
-        # sans-io: the one implementation that is not deprecated
-        "ws": "websockets-sansio",
-        "ws_ping_interval": PING_SECONDS,
-        "ws_ping_timeout": PING_SECONDS,
-        "ws_max_size": 2**20,
-        "ws_per_message_deflate": False,
-        # no line per request: it would hold addresses and tokens
-        "access_log": False,
-        "log_level": "warning",
-        "server_header": False,
-        "proxy_headers": behind_proxy,
-        "timeout_graceful_shutdown": GRACE_SECONDS,
-    }
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
-        door.listen(2048)  # who comes while Streamlit starts waits at the door
-    except (OSError, OverflowError) as error:
-        door.close()
-        raise InputError(f"cannot listen on {host}, port {port} ({error}); choose another --port or --host") from None
-    return door
+    listen(lambda: build_app(folder, hosts=hosts), host=host, port=port, behind_proxy=behind_proxy, started=started)
 
 
 def _neutral_folder() -> Path:

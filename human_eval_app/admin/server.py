@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from human_eval_app.admin.passwords import Door, load_password
 from human_eval_app.admin.providers import SECRETS, Provider, load_provider
+from human_eval_app.listening import listen
 from human_eval_app.storage import Store
 from human_eval_app.streamlit_settings import apply_settings
 from human_eval_app.study_folder import StudyFolder
@@ -88,22 +88,4 @@ def serve(
     port: 0 takes a free one. hosts: as of build_app. behind_proxy: believe the X-Forwarded headers of a proxy on this
     machine. started: called with the address. Raises InputError where the address cannot be used.
     """
-    import uvicorn
-
-    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind((host, port))
-            door.listen(128)  # who comes while Streamlit starts waits at the door
-        except OSError as error:
-            raise InputError(f"cannot listen on {host}, port {port} ({error.strerror}); choose another port") from None
-        config = uvicorn.Config(
-            build_app(desk, hosts=hosts), lifespan="on", ws="websockets-sansio", access_log=False, log_level="warning",
-            server_header=False, proxy_headers=behind_proxy, timeout_graceful_shutdown=3,
-        )  # fmt: skip
-        name = f"[{host}]" if ":" in host else host
-        started(f"http://{name}:{door.getsockname()[1]}")
-        uvicorn.Server(config).run(sockets=[door])
-    finally:
-        door.close()
+    listen(lambda: build_app(desk, hosts=hosts), host=host, port=port, behind_proxy=behind_proxy, started=started)

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import click
 
+from human_eval_app.commands.listening import address_options, allowed_names, naming_options
 from univg_bench.console import Console
-
-LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 @click.command(short_help="The researcher's page: progress, results, exports.")
 @click.argument("study", type=click.Path(path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for the network.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8502, show_default=True, help="0 takes a free one.")
-@click.option("--behind-proxy", is_flag=True, help="A proxy on this machine ends TLS and sends X-Forwarded headers.")
-@click.option("--allow-host", "hosts", multiple=True, metavar="NAME", help="Name in the address bar; repeatable.")
+@address_options(port=8502)
+@naming_options
 @click.option("--database", help="URL or file of the database [study.db, or $UNIVG_STUDY_DATABASE].")
 @click.option("--set-password", "change", is_flag=True, help="Ask for a new password, store its hash, and end.")
 @click.pass_obj
@@ -54,7 +51,7 @@ def admin(
     from human_eval_app.admin.server import open_desk
     from human_eval_app.admin.server import serve as run
 
-    names = hosts or (("localhost", "127.0.0.1", "[::1]") if host in LOCAL and not behind_proxy else ())
+    names = allowed_names(host, hosts, behind_proxy=behind_proxy)
     desk = open_desk(folder)
 
     def started(address: str) -> None:

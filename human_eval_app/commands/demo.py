@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from human_eval_app.commands.listening import address_options, allowed_names
 from univg_bench.console import Console
 
 
@@ -14,8 +15,7 @@ from univg_bench.console import Console
     "--dest", type=click.Path(path_type=Path), default=Path("app-demo"), show_default=True,
     help="Where the study lies; what is there is used again.",
 )  # fmt: skip
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for the network.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8501, show_default=True, help="0 takes a free one.")
+@address_options(port=8501)
 @click.pass_obj
 def demo(console: Console, dest: Path, host: str, port: int) -> int:
     """Make a study of rendered, blurred and stuttering Moving Shapes, and serve it until Ctrl-C.
@@ -26,7 +26,6 @@ def demo(console: Console, dest: Path, host: str, port: int) -> int:
     import logging
     from contextlib import suppress
 
-    from human_eval_app.commands.serve import LOCAL
     from human_eval_app.demo_study import make_demo_study
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -34,8 +33,6 @@ def demo(console: Console, dest: Path, host: str, port: int) -> int:
     folder = make_demo_study(dest, console=console)
 
     from human_eval_app.server import serve as run
-
-    names = ("localhost", "127.0.0.1", "[::1]") if host in LOCAL else ()
 
     def started(address: str) -> None:
         # not earlier: a start that finds its port taken makes nobody up
@@ -51,6 +48,6 @@ def demo(console: Console, dest: Path, host: str, port: int) -> int:
         console.say("stop with Ctrl-C; ratings are kept")
 
     with suppress(KeyboardInterrupt):  # the way to stop it
-        run(folder, host=host, port=port, hosts=names, started=started)
+        run(folder, host=host, port=port, hosts=allowed_names(host), started=started)
     console.finish({"exit_code": 0, "study": folder.slug, "dest": str(dest)})
     return 0

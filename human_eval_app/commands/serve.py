@@ -6,17 +6,14 @@ from pathlib import Path
 
 import click
 
+from human_eval_app.commands.listening import address_options, allowed_names, naming_options
 from univg_bench.console import Console
-
-LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 @click.command(short_help="Let annotators in: the pages of a study on one port.")
 @click.argument("study", type=click.Path(path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for the network.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8501, show_default=True, help="0 takes a free one.")
-@click.option("--behind-proxy", is_flag=True, help="A proxy on this machine ends TLS and sends X-Forwarded headers.")
-@click.option("--allow-host", "hosts", multiple=True, metavar="NAME", help="Name in people's address bar; repeatable.")
+@address_options(port=8501)
+@naming_options
 @click.option("--database", help="URL or file of the database [study.db, or $UNIVG_STUDY_DATABASE].")
 @click.pass_obj
 def serve(
@@ -44,7 +41,7 @@ def serve(
 
     from human_eval_app.server import serve as run
 
-    names = hosts or (("localhost", "127.0.0.1", "[::1]") if host in LOCAL and not behind_proxy else ())
+    names = allowed_names(host, hosts, behind_proxy=behind_proxy)
 
     def started(address: str) -> None:
         console.say(f"{folder.slug} is at {address}; stop it with Ctrl-C")
