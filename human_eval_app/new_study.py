@@ -95,7 +95,10 @@ def new_study(dest: Path, *, methods: Sequence[str], items_from: Path | None = N
         write_bytes(dest / ITEMS_FILE, ("\n".join(lines) + "\n").encode())
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        load_study(temporary)  # a name that no study can have is refused before the file is there
+        try:
+            load_study(temporary)  # a name that no study can have is refused before the file is there
+        except InputError as error:
+            raise InputError(f"these make no study file: {str(error).replace(f'{temporary}:', 'line ')}") from None
     write_pepper(dest / "pepper")
     return path
 

@@ -23,11 +23,13 @@ from univg_bench.console import Console
 @click.pass_obj
 def init(console: Console, dest: Path, methods: tuple[str, ...], items_from: Path | None, title: str | None) -> int:
     """Write a study into the folder DEST: study.yaml, valid and commented, and the key of its codes."""
+    import shlex
+
     from human_eval_app.new_study import new_study
 
     path = new_study(dest, methods=methods, items_from=items_from, title=title)
     console.say(f"{path} is written; edit it, then take the videos in:")
     named = " ".join(f"--method {name}=FOLDER" for name in methods)
-    console.say(f"  univg-bench human import {dest} {named}")
+    console.say(f"  univg-bench human import {shlex.quote(str(dest))} {named}")
     console.finish({"exit_code": 0, "study": str(path)})
     return 0

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from human_eval_app.commands.listening import allowed_names
 from human_eval_app.database import Database
 from human_eval_app.events import record_events
 from human_eval_app.handing_out import Handed, next_pair
@@ -166,6 +167,28 @@ def test_an_export_goes_into_a_report_and_names_nobody(
     (tmp_path / "notes" / "mine.txt").write_text("mine")
     assert call(rated, "export", tmp_path / "notes") == 2
     assert [p.name for p in (tmp_path / "notes").iterdir()] == ["mine.txt"]
+
+
+def test_report_takes_a_study_folder_for_its_results(rated: StudyFolder, tmp_path: Path, capsys: Out) -> None:
+    out = tmp_path / "out"
+    assert call(rated, "report", "--out", out) == 2
+    assert "keeps results hidden until it is closed" in capsys.readouterr().err
+    assert call(rated, "close") == 0
+    assert call(rated, "report", "--out", out, "--title", "mine") == 2
+    assert "is a study with title and rules of its own" in capsys.readouterr().err
+    assert call(rated, "report", "--out", out) == 0
+    assert call(rated, "results", "--out", tmp_path / "again") == 0
+    assert (out / "report.html").read_bytes() == (tmp_path / "again" / "report.html").read_bytes()
+
+
+def test_a_name_with_which_nobody_could_come_in_is_refused(folder: StudyFolder, capsys: Out) -> None:
+    for name in ("https://study.example.org", "study.example.org:8501", "study.example.org/", ""):
+        assert call(folder, "serve", "--port", 0, "--allow-host", name) == 2
+        assert "expected a name such as study.example.org" in capsys.readouterr().err
+    assert allowed_names("0.0.0.0", ("Lab-PC", "[::1]", "10.0.0.7")) == ("Lab-PC", "[::1]", "10.0.0.7")
+    # behind a proxy people use its name, which is not known here
+    assert allowed_names("127.0.0.1", behind_proxy=True) == ()
+    assert "localhost" in allowed_names("127.0.0.1")
 
 
 def test_the_report_of_a_study_says_what_people_said(rated: StudyFolder, tmp_path: Path) -> None:

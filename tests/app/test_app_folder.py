@@ -78,11 +78,18 @@ def test_the_database_can_be_named_by_the_environment(tmp_path: Path, monkeypatc
     assert folder.shown_database == "postgresql://me:***@somewhere/ratings"
 
 
-def test_a_new_study_is_valid_as_it_stands(tmp_path: Path) -> None:
+def test_a_new_study_is_valid_as_it_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["-q", "human", "init", str(tmp_path / "My Study")]) == 0
     folder = StudyFolder.open(tmp_path / "My Study")
     assert (folder.slug, folder.study.ours, folder.study.others) == ("my-study@1", "ours", ("other",))
     assert run(["-q", "human", "init", str(tmp_path / "My Study")]) == 2
+    assert "is there already" in capsys.readouterr().err
+    # what is wrong is told of what was given, not of a file that is gone by then
+    assert run(["-q", "human", "init", str(tmp_path / "other"), "--method", "a b", "--method", "c"]) == 2
+    said = capsys.readouterr().err
+    assert "these make no study file: line 12:" in said
+    assert "found 'a b', expected letters" in said
+    assert ".tmp-" not in said
 
 
 def test_a_new_study_takes_its_items_from_a_table(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ point group `univg_bench.commands.human`, so this package need not know it:
     [project.entry-points."univg_bench.commands.human"]
     serve = "human_eval_app.commands:serve"
 
-A verb of this file wins over an entry point of the same name, so an app's `report` exports ratings and calls
-`univg_bench.human.gsb_report.write_report` under a name of its own, or hands its file to the verb here.
+A verb of this file wins over an entry point of the same name. `report` of a study folder runs the app's `results`.
 """
 
 from __future__ import annotations

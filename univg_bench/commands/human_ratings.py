@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from univg_bench.commands.human import APP_VERBS
 from univg_bench.console import Console
 from univg_bench.errors import InputError
 from univg_bench.human.dimensions import PRIMARY, UNIVG
@@ -195,21 +197,46 @@ def agreement(console: Console, source: Path, study: Path | None, kind: str, lea
     console.finish({"agreement": [asdict(a) for a in found], "sentences": [sentence]})
 
 
+def report_study(folder: Path, out: Path) -> None:
+    """Hand a study folder to the verb of the annotation app that knows its database; this package does not.
+
+    Raises InputError where the app is not installed.
+    """
+    found = tuple(entry_points(group=APP_VERBS, name="results"))
+    if not found:
+        raise InputError(f"{folder} is a study folder; only the annotation app, which is not installed, can read it")
+    click.get_current_context().invoke(found[0].load(), study=folder, database=None, out=out)
+
+
 @click.command()
 @ratings_options
 @click.option("--out", type=FILE, required=True, help="Folder for report.html, tables and figures.")
-@click.option("--title", default="Human evaluation", show_default=True)
+@click.option("--title", help="Of the page.  [default: Human evaluation, or the title of the study]")
 @click.pass_obj
 def report(
-    console: Console, source: Path, study: Path | None, kind: str, leave_out: tuple[str, ...], out: Path, title: str
+    console: Console,
+    source: Path,
+    study: Path | None,
+    kind: str,
+    leave_out: tuple[str, ...],
+    out: Path,
+    title: str | None,
 ) -> None:
-    """Write one self-contained HTML page, and its tables (md, csv, tex) and figures (svg, png), into a folder."""
+    """Write one self-contained HTML page, and its tables (md, csv, tex) and figures (svg, png), into a folder.
+
+    SOURCE may also be the folder of a study of the annotation app: its answers, by the rules of its study file.
+    """
+    if (source / "study.yaml").is_file():
+        if study is not None or title is not None or kind != "ratings" or leave_out:
+            raise InputError(f"{source} is a study with title and rules of its own; name --out and nothing else")
+        report_study(source, out)
+        return
     from univg_bench.human.analysis import analyse
     from univg_bench.human.gsb_report import write_report
 
     ratings, plan = load(source, study, kind, leave_out)
     analysis = analyse(ratings, plan)
-    files = write_report(analysis, out, title=title)
+    files = write_report(analysis, out, title=title or "Human evaluation")
     for sentence in analysis.sentences():
         console.say(sentence)
     console.say(f"{len(files)} files in {out}; open {out / 'report.html'}")
