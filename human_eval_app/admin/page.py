@@ -27,6 +27,7 @@ STYLE = """<style>
 .stMainBlockContainer {padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1400px}
 /* Streamlit fades these below a contrast of 4.5 */
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] :is(p, code) {color: inherit !important}
+[data-testid="stCaptionContainer"] {opacity: .8 !important}
 .stVegaLiteChart {overflow-x: auto}
 .stMetric [data-testid="stMetricValue"] {font-variant-numeric: tabular-nums}
 </style>"""

@@ -13,12 +13,14 @@ export default ({ data }) => {
   if (last !== null && last !== now) {
     document.querySelector(".stMain")?.scrollTo(0, 0);
     // the rest of the page arrives after this component
-    if (data.state !== "rating") setTimeout(focusHeading, SETTLED);
+    if (data.state !== "rating") setTimeout(focusHeading, SETTLED, document.activeElement);
   }
   last = now;
 };
 
-function focusHeading() {
+function focusHeading(before) {
+  // whoever has pressed Tab meanwhile stays where that led
+  if (![before, document.body].includes(document.activeElement)) return;
   const heading = document.querySelector(".stMain h1");
   if (!heading) return;
   heading.tabIndex = -1;
