@@ -179,7 +179,7 @@ def test_a_taken_port_is_a_sentence(desk: Desk):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(InputError, match="choose another port"):
+        with pytest.raises(InputError, match="choose another --port"):
             serve(desk, host="127.0.0.1", port=taken.getsockname()[1])
 
 

@@ -28,6 +28,14 @@ def test_the_wheel_holds_what_is_shipped_and_nothing_of_the_tests(wheel: Path) -
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]
 
 
+def test_the_wheel_holds_every_file_of_the_annotation_app(wheel: Path) -> None:
+    app = ROOT / "human_eval_app"
+    files = {str(p.relative_to(ROOT)) for p in app.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    # the scripts and styles of the player, the wording, the demo's study file, the migrations
+    assert {Path(name).suffix for name in files} == {".py", ".js", ".css", ".yaml"}
+    assert files <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_an_installed_wheel_does_the_first_step_of_the_demo_far_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target", str(site)]
