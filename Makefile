@@ -9,6 +9,7 @@ help: ## say what can be made
 	@echo "UniVG-Bench. Two commands to begin with:"
 	@echo "  make demo   real videos, damaged in known ways, are scored like models; nothing to download"
 	@echo "  make test   every test this machine can run"
+	@echo "And to compare videos by eye: make app"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

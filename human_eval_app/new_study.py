@@ -25,7 +25,7 @@ EXAMPLE = (
     "  - {id: item-2, prompt: a red ball rolls to the left}\n"
 )
 TEXT = """\
-# A blind comparison of videos. Check it with `univg-bench human check`; docs/annotation_app.md explains every key.
+# A blind comparison of videos. Check it with `univg-bench human check`; docs/app_core.md explains every key.
 # Once somebody has begun to rate, it cannot change any more: raise `version` for another study.
 schema: univg-bench/study/1
 id: {id}
