@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from human_eval_app.storage import Store
 from human_eval_app.study_folder import StudyFolder
 from human_eval_app.tables import ASSIGNMENT, PAIR
 from tests.app.app_recorder import leaks, recording
-from tests.app.app_served import running
+from tests.app.app_served import Server, running
 from tests.app.app_witness import METHODS, Witness, make_study, secrets_of, witnessed, write_tagged
 
 # of what is told to the rating screen (human_eval_app/rating_data.py)
@@ -133,22 +134,39 @@ def test_sides_and_the_order_of_the_import_do_not_show(session: Any, store: Stor
 # ------------------------------------------------------------------------------------------- the test can fail
 
 
-@pytest.mark.parametrize(
-    "leak",
-    [f"import streamlit as st\nst.html('<i data-x={METHODS[1]}></i>')\n",
-     f"import streamlit as st, base64\nst.html(base64.b64encode(b'..{METHODS[0]}').decode())\n",
-     "import streamlit as st\nfrom human_eval_app.server import current\nst.write(str(current().folder.path))\n"],
-    ids=["name", "base64", "folder"],
-)  # fmt: skip
-def test_a_leak_that_is_planted_in_a_page_is_found(study: StudyFolder, store: Store, tmp_path: Path, leak: str) -> None:
-    script = tmp_path / "leaky.py"
-    script.write_text(leak)
-    with running(study.path, script=script) as server, recording(server.port) as recorder:
+# what a page would have to do to tell, chosen by the address; none of them but the last is what a page should do
+LEAKY = f"""\
+import base64
+import streamlit as st
+from human_eval_app.server import current
+planted = st.query_params["leak"]
+if planted == "name":
+    st.html('<i data-x={METHODS[1]}></i>')
+elif planted == "base64":
+    st.html(base64.b64encode(b'..{METHODS[0]}').decode())
+elif planted == "folder":
+    st.write(str(current().folder.path))
+else:
+    st.write("nothing")
+"""
+
+
+@pytest.fixture(scope="module")
+def leaky(study: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    script = tmp_path_factory.mktemp("leaky") / "leaky.py"
+    script.write_text(LEAKY)
+    with running(study.path, script=script) as server:
+        yield server
+
+
+@pytest.mark.parametrize("leak", ["name", "base64", "folder", "none"])
+def test_a_leak_that_is_planted_in_a_page_is_found(leaky: Server, study: StudyFolder, store: Store, leak: str) -> None:
+    with recording(leaky.port) as recorder:
         witness = Witness(recorder.port, keep=True)
-        witness.open()
+        witness.open(f"leak={leak}")
         witness.close()
         wire = b"".join(bytes(heard) for heard in recorder.heard)
-    assert leaks(wire, secrets_of(study, store)) != []
+    assert (leaks(wire, secrets_of(study, store)) == []) == (leak == "none")
 
 
 def test_a_leak_that_is_planted_in_a_video_is_found(tmp_path: Path) -> None:
