@@ -19,6 +19,9 @@ from human_eval_app.routes.replies import refusal
 READING = ("GET", "HEAD")
 # these are ours; everything else belongs to Streamlit
 OURS = ("/api/", "/video/", "/image/", "/device/", "/healthz")
+# Streamlit's counts of sessions tell how busy a study is; its interface for programs would let one rate (off by
+# default, but a config.toml of the machine can switch it on)
+CLOSED = ("/_stcore/metrics", "/_stcore/agent")
 PLAIN = re.compile(r"/[A-Za-z0-9_./-]*")
 # Scripts, styles, fonts and connections of this server alone, so a page cannot phone anywhere. Streamlit's front end
 # needs inline styles and scripts, blob: for its workers, and eval for charts; frames would let another site dress us.
@@ -81,6 +84,8 @@ class Guard:
         site = headers.get("sec-fetch-site", "same-origin")
         if (ours or scope["method"] not in READING) and site not in ("same-origin", "none"):
             return "cross_site", "another site may not send requests here; open the study in a tab of its own"
+        if path.startswith(CLOSED):
+            return "not_found", "there is nothing here"
         if ours and (".." in path or "//" in path or not PLAIN.fullmatch(path)):
             return "not_found", "there is nothing here"
         # Streamlit would take uploads; nothing here needs one

@@ -123,6 +123,12 @@ def test_another_site_cannot_read_even_what_streamlit_serves(server: Server) -> 
     assert (status, json.loads(body)["reason"]) == (403, "cross_site")
 
 
+@pytest.mark.parametrize("path", ["metrics", "agent/openapi.json", "agent/interact", "agent/mcp"])
+def test_streamlit_counts_nothing_aloud_and_takes_no_programs(server: Server, path: str) -> None:
+    status, _, body = get(server, f"/_stcore/{path}")
+    assert (status, json.loads(body)["reason"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
 def test_nothing_can_be_uploaded(server: Server, method: str) -> None:
     address = f"http://127.0.0.1:{server.port}/_stcore/upload_file/a/b"
