@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-WAIT_MS = 60_000  # a busy machine is slow, not wrong
+WAIT_MS = 60_000
 SIZE = {"width": 1366, "height": 768}
 # what has the focus, looked for inside shadow roots too
 FOCUSED = """() => {
@@ -20,14 +20,13 @@ FOCUSED = """() => {
 SCREEN = "const find = (node) => node.querySelector('[data-testid=rating]') ?? [...node.querySelectorAll('*')]"
 SCREEN += ".map((e) => e.shadowRoot && find(e.shadowRoot)).find((e) => e) ?? null; const screen = find(document);"
 
-expect.set_options(timeout=WAIT_MS)
-
 
 class Person:
     """One browser with its own storage. `page` is the tab in front."""
 
     def __init__(self, context: BrowserContext, address: str) -> None:
         self.context, self.address = context, address
+        self.arrived = True  # by a load of the page: then nothing has the focus yet
         self.id = 0  # of the annotator, where the test logged in for them
         self.said: list[str] = []  # errors of scripts, and what a script would pop up
         self.page = self.open_tab()
@@ -42,17 +41,21 @@ class Person:
 
     def come(self, query: str = "") -> Person:
         self.page.goto(f"{self.address}/{query}")
+        self.arrived = True
         return self
 
     # ------------------------------------------------------------------------------------------------- reading pages
 
     def sees(self, state: str, page: int | None = None) -> None:
-        """Wait for a page of this state, all of it."""
+        """Wait for a page of this state, all of it; where it followed another one its heading gets the focus."""
         root = self.page.locator("html")
         expect(root).to_have_attribute("data-state", state)
         if page is not None:
             expect(root).to_have_attribute("data-page", str(page))
         expect(self.page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+        if state != "rating" and not self.arrived:
+            expect(self.page.locator(".stMain h1")).to_be_focused()
+        self.arrived = False
 
     def tab_to(self, name: str) -> None:
         """Press Tab until what is called `name` has the focus."""
@@ -74,6 +77,7 @@ class Person:
         self.tab_to("code")
         self.page.keyboard.type(code.replace("-", "").lower())
         self.page.keyboard.press("Enter")
+        self.arrived = True
 
     # -------------------------------------------------------------------------------------------------- rating screen
 
@@ -85,6 +89,7 @@ class Person:
         other = "" if after is None else f":not([data-assignment='{after}'])"
         shown = self.page.locator(f"[data-testid=rating][data-state=open]{other}")
         expect(shown.locator(".stage[data-state=ready]")).to_be_visible()
+        self.arrived = False
         return int(shown.get_attribute("data-assignment") or 0)
 
     def answer(self, keys: str = "111") -> None:
@@ -117,7 +122,7 @@ class Person:
         expect(self.page.locator(f"[data-testid=rating][data-assignment='{assignment}']")).to_have_count(0)
 
     def outside(self) -> Any:
-        """Return what of the rating screen lies outside of the window, and by how much the page could be scrolled."""
+        """Return what of the rating screen lies outside of the window, and how far one could scroll: right, down, inside."""
         return self.page.evaluate(f"""() => {{ {SCREEN}
             const clipped = (e) => {{
                 for (let p = e.parentElement; p && p !== screen; p = p.parentElement) {{
@@ -131,5 +136,6 @@ class Person:
                 return r.left < 0 || r.top < 0 || r.right > innerWidth || r.bottom > innerHeight;
             }}).map((e) => e.outerHTML.slice(0, 200));
             const top = document.scrollingElement;
-            return [far, top.scrollWidth - innerWidth, top.scrollHeight - innerHeight, screen.scrollHeight - screen.clientHeight];
+            const inside = screen.scrollHeight - screen.clientHeight;
+            return [far, top.scrollWidth - innerWidth, top.scrollHeight - innerHeight, inside];
         }}""")

@@ -31,6 +31,7 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("needs Chromium; apt-get install chromium fonts-noto-cjk enables it")
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'univg-bench[dev]'")
+    playwright.expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
     with playwright.sync_playwright() as engine:
         found = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield found

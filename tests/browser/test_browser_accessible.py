@@ -38,6 +38,7 @@ def test_no_page_of_the_way_has_a_violation(person: Callable[..., Any], study: S
     look("login, refused")
     page.get_by_test_id("code").fill(issue_code(study))
     page.get_by_test_id("login").click()
+    one.arrived = True
     one.sees("welcome")
     look("welcome")
     one.press_button(WORDS["welcome.button"])
@@ -85,7 +86,7 @@ def test_no_page_of_the_way_has_a_violation(person: Callable[..., Any], study: S
     page.get_by_test_id("break").click()
     one.sees("break")
     look("break")
-    assert found == []
+    assert found == [], "\n".join(found)
 
 
 def test_no_page_at_the_end_of_a_way_has_a_violation(
@@ -105,7 +106,9 @@ def test_no_page_at_the_end_of_a_way_has_a_violation(
     about = STUDY["about"] | {"consent": {"en": "consent.md"}}
     (tmp_path / "narrow").mkdir()
     narrow = import_study(
-        tmp_path / "narrow", STUDY | {"items": ITEMS[:1], "ratings_per_pair": 1, "about": about}, {"consent.md": "Agreed?"}
+        tmp_path / "narrow",
+        STUDY | {"items": ITEMS[:1], "ratings_per_pair": 1, "about": about},
+        {"consent.md": "Agreed?"},
     )
     store = narrow.store()
     assert isinstance(next_pair(store, arrive(narrow).id), Handed)
@@ -128,4 +131,4 @@ def test_no_page_at_the_end_of_a_way_has_a_violation(
         visit("refused", second.id)
         visit("refused", 999)  # nobody
     store.database.close()
-    assert found == []
+    assert found == [], "\n".join(found)

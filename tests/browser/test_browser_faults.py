@@ -99,8 +99,8 @@ def test_a_video_that_is_gone_or_spoilt_on_the_disk_is_said_and_can_be_reported(
     # practice pairs are the same for everybody, so this spoils the first of them
     one = person(instructed=True)
     ((name,),) = rows(
-        study, "SELECT v.path FROM video v JOIN pair p ON p.item = v.item WHERE p.kind = 'practice' AND v.method = 'ours'"
-        " ORDER BY p.position LIMIT 1",
+        study, "SELECT v.path FROM video v JOIN pair p ON p.item = v.item"
+        " WHERE p.kind = 'practice' AND v.method = 'ours' ORDER BY p.position LIMIT 1",
     )  # fmt: skip
     path = Path(study.presentation / name)
     whole = path.read_bytes()

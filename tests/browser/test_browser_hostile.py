@@ -1,4 +1,4 @@
-"""The hardest study to show: hostile texts, ten questions, pictures, small windows, fingers, and videos to be watched."""
+"""The hardest study to show: hostile texts, ten questions, pictures, small windows, fingers, videos to be watched."""
 
 from __future__ import annotations
 
@@ -102,12 +102,16 @@ def test_a_device_with_fingers_only_is_refused_politely_and_a_small_window_until
     person: Callable[..., Any],
 ) -> None:
     fingers = person(instructed=False, has_touch=True, is_mobile=True).come()
+    fingers.sees("welcome")
     fingers.press_button(WORDS["welcome.button"])
+    fingers.sees("consent")
     fingers.press_button(WORDS["consent.agree"])
     expect(fingers.page.get_by_text(WORDS["device.refused.touch"])).to_be_visible()
     expect(fingers.page.get_by_text(WORDS["device.refused.kept"])).to_be_visible()
     small = person(instructed=False, viewport={"width": 900, "height": 700}).come()
+    small.sees("welcome")
     small.press_button(WORDS["welcome.button"])
+    small.sees("consent")
     small.press_button(WORDS["consent.agree"])
     said = WORDS["device.refused.small"].format(width=900, height=700, min_width=1000, min_height=600)
     expect(small.page.get_by_text(said)).to_be_visible()

@@ -66,7 +66,8 @@ def test_three_times_enter_on_every_pair_undo_and_a_report(person: Callable[...,
     fourth = one.sees_pair(after=third)
     found = [row for row in rows(study, SUBMISSIONS, one.id) if row[1] != "practice"]
     assert [(row[0], row[4], row[5]) for row in found] == [
-        (first, "done", 0), (second, "done", 0), (second, "done", 1), (third, "flagged", None), (fourth, "pending", None),
+        (first, "done", 0), (second, "done", 0), (second, "done", 1), (third, "flagged", None),
+        (fourth, "pending", None),
     ]  # fmt: skip
     kept = rows(study, "SELECT answer FROM rating WHERE assignment_id = ? ORDER BY revision, rowid", second)
     assert sorted(kept[3:]) == sorted([("same",), ("same",), ("left",)])
