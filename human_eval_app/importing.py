@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select
 
 from human_eval_app.creation import Shown, VideoRow, pairs_of, write_import
 from human_eval_app.encoding import RECIPE, Job, digest_of_file, make_copy
+from human_eval_app.padding import SMALLEST, pad
 from human_eval_app.presentation import TICKS
 from human_eval_app.sources import Folder
 from human_eval_app.study_folder import StudyFolder
@@ -32,6 +33,7 @@ from univg_bench.errors import InputError, SampleError
 from univg_bench.index import sole_writer
 
 MEMORY = "import.json"
+UNPADDED = "unpadded"  # below presentation/, where copies are padded: what an import goes on with
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,17 @@ def import_videos(
         _refuse(survey, allow_missing)
         _remember(folder, sources, images)
         _copy_images(folder, survey)
-        rows, encoded = _make_copies(folder, survey, workers, console)
+        if folder.study.presentation.bytes == "equal":
+            copies, encoded = _make_copies(folder, survey, folder.presentation / UNPADDED, workers, console)
+            rows = _padded(folder, copies)
+        else:
+            copies = {}
+            rows, encoded = _make_copies(folder, survey, folder.presentation, workers, console)
         changed = _write(folder, survey, rows, who, now_ms)
+        kept = {row.path for row in copies.values()}
+        for path in (folder.presentation / UNPADDED).glob("*.mp4"):
+            if path.name not in kept:
+                path.unlink()
     return Imported(survey, encoded, changed)
 
 
@@ -108,9 +119,9 @@ def _refuse(survey: Survey, allow_missing: bool) -> None:
 
 
 def _make_copies(
-    folder: StudyFolder, survey: Survey, workers: int, console: Console
+    folder: StudyFolder, survey: Survey, place: Path, workers: int, console: Console
 ) -> tuple[dict[Shown, VideoRow], int]:
-    """Return the rows of all videos, and how many copies had to be made."""
+    """Return the rows of all videos, with copies below `place`, and how many copies had to be made."""
     known = _known_copies(folder)
     rows, todo = {}, {}
     for key, candidate in survey.videos.items():
@@ -118,7 +129,7 @@ def _make_copies(
             rows[key] = VideoRow(status=candidate.status, reason=candidate.problem)
     for key, plan in survey.plans.items():
         name = _name(folder, key, survey)
-        path, before = folder.presentation / name, known.get(name)
+        path, before = place / name, known.get(name)
         # what the database does not know was renamed when it was whole; what it knows has a digest to hold it against
         digest = digest_of_file(path) if path.is_file() else None
         if digest is not None and before in (None, digest):
@@ -134,11 +145,35 @@ def _make_copies(
     return rows, len(todo)
 
 
+def _padded(folder: StudyFolder, copies: Mapping[Shown, VideoRow]) -> dict[Shown, VideoRow]:
+    """Return the rows with all copies of an item padded to one length, each under a name of its own.
+
+    The length is part of what the name is made of, so what somebody has been shown is never written again.
+    """
+    known, longest, rows = _known_copies(folder), dict[str, int](), dict(copies)
+    made = {key: (row, row.path, row.bytes) for key, row in copies.items() if row.path is not None and row.bytes}
+    for (item, _), (_, _, size) in made.items():
+        longest[item] = max(longest.get(item, 0), size)
+    for key, (row, unpadded, _) in made.items():
+        size = longest[key[0]] + SMALLEST
+        name = _keyed(folder, f"{unpadded} of {size} bytes")
+        path = folder.presentation / name
+        digest = digest_of_file(path) if path.is_file() else None
+        if digest is None or known.get(name, digest) != digest:
+            digest = pad(folder.presentation / UNPADDED / unpadded, path, size)
+        rows[key] = replace(row, path=name, sha256=digest, bytes=size)
+    return rows
+
+
 def _name(folder: StudyFolder, key: Shown, survey: Survey) -> str:
     """Return a name that whoever lacks the pepper cannot connect with a method, an item or another name."""
     facts, plan = survey.videos[key].facts, survey.plans[key]
     assert facts is not None
     made_of = digest_of([folder.slug, *key, facts.sha256, {**asdict(plan), "fps": str(plan.fps)}, RECIPE])
+    return _keyed(folder, made_of)
+
+
+def _keyed(folder: StudyFolder, made_of: str) -> str:
     return hashlib.blake2b(made_of.encode(), key=folder.pepper, digest_size=16).hexdigest() + ".mp4"
 
 

@@ -59,6 +59,7 @@ presentation:                  # what `human import` makes of every video; the r
   resolution: native           # native; fit_height with `height`; fit_box with `width` and `height` (grey bars)
   # fps: 24                    # one frame rate for all; by default each video keeps its own
   duration: native             # native, or trim_to_shortest (of the videos of an item)
+  bytes: native                # native, or equal (files of an item are padded to one length)
   must_watch: 0.0              # share of both videos to play before answers are saved
   min_viewport: [1000, 600]
   touch: refuse                # refuse, or allow

@@ -109,6 +109,7 @@ class Presentation(Strict):
     width: Count | None = Field(default=None, le=8192, description="of fit_box; what it leaves free is mid-grey")
     fps: float | None = Field(default=None, gt=0, le=120, description="common frame rate; native by default")
     duration: Literal["native", "trim_to_shortest"] = "native"
+    bytes: Literal["native", "equal"] = Field(default="native", description="equal: files of an item are equally long")
     must_watch: Share = Field(default=0.0, description="share of both videos to play before answers are saved")
     min_viewport: tuple[Count, Count] = (1000, 600)
     touch: Literal["refuse", "allow"] = "refuse"

@@ -22,7 +22,7 @@ from tests.app.app_folder import bring_in, make_folder, make_sources, write_vide
 from tests.app.app_study import GOLD, PRACTICE, people
 from univg_bench.cli import run
 from univg_bench.errors import InputError, SampleError
-from univg_bench.video import probe
+from univg_bench.video import decode, probe
 
 ROOT = Path(__file__).parents[2]
 
@@ -158,6 +158,50 @@ def test_sizes_lengths_and_rates_that_still_differ_are_counted(tmp_path: Path) -
     assert done.survey.differing() == {"aspect": 4, "size": 0, "frame rate": 0, "length": 0}
     facts = {probe(path) for path in equal.presentation.glob("*.mp4")}
     assert len({(f.frames, f.width, f.height, f.seconds) for f in facts}) == 1
+
+
+def test_files_of_an_item_can_be_made_equally_long(tmp_path: Path) -> None:
+    sources = make_sources(tmp_path / "videos")
+    write_video(tmp_path / "videos" / "theirs" / "i0.mp4", frames=12, shade=3)
+    native = make_folder(tmp_path)
+    bring_in(native, sources)
+    plain = videos(native)
+    assert plain["i0", "ours"].bytes != plain["i0", "theirs"].bytes
+    folder = make_folder(tmp_path, more="presentation: {bytes: equal}\n")
+    bring_in(folder, sources)
+    rows = videos(folder)
+    for k in range(4):
+        one, other = rows[f"i{k}", "ours"], rows[f"i{k}", "theirs"]
+        assert one.bytes == other.bytes == max(plain[f"i{k}", m].bytes or 0 for m in ("ours", "theirs")) + 8
+    for key, row in rows.items():
+        path = folder.presentation / str(row.path)
+        assert (path.stat().st_size, path.stat().st_mtime) == (row.bytes, MODIFIED)
+        assert digest_of_file(path) == row.sha256
+        # to a player it is the same video, index first
+        assert probe(path).frames == plain[key].frames
+        assert len(list(decode(path))) == plain[key].frames
+        assert path.read_bytes().index(b"moov") < path.read_bytes().index(b"mdat") < path.read_bytes().rindex(b"free")
+    assert bring_in(folder, {}).changed is False
+    assert bring_in(folder, {}).encoded == 0
+
+
+def test_padding_does_not_touch_what_somebody_was_shown(tmp_path: Path) -> None:
+    folder, sources = make_folder(tmp_path, more="presentation: {bytes: equal}\n"), make_sources(tmp_path / "videos")
+    bring_in(folder, sources)
+    store = folder.store()
+    next_pair(store, people(store, 1)[0].id)
+    before, rows = state(folder), videos(folder)
+    # a longer partner would make the file of the other method longer, too
+    write_video(tmp_path / "videos" / "theirs" / "i0.mp4", frames=12)
+    with pytest.raises(InputError, match="somebody has begun to rate pilot@1"):
+        bring_in(folder, sources)
+    assert before.items() <= state(folder).items()
+    # lost files come back with the same bytes, also without what they were made from
+    make_sources(tmp_path / "videos")
+    shutil.rmtree(folder.presentation)
+    assert bring_in(folder, sources).changed is False
+    assert before.items() <= state(folder).items()
+    assert videos(folder) == rows
 
 
 def test_a_killed_import_leaves_nothing_half_and_goes_on(tmp_path: Path) -> None:
