@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from human_eval_app.private_files import create_private
 from univg_bench.atomic import atomic
 from univg_bench.errors import InfrastructureError, InputError
 
@@ -26,6 +27,7 @@ def copy_database(source: Path, dest: Path) -> None:
     if not source.is_file():
         raise InputError(f"found no database {source}; there is nothing to back up")
     with atomic(dest) as temporary:
+        create_private(temporary)
         try:
             with closing(sqlite3.connect(source, timeout=15)) as here, closing(sqlite3.connect(temporary)) as there:
                 here.backup(there)

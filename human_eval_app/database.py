@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from human_eval_app.backup import FOLDER, copy_database, new_name
+from human_eval_app.private_files import create_private
 from univg_bench.errors import InfrastructureError, InputError
 
 T = TypeVar("T")
@@ -108,6 +109,10 @@ def _engine(url: str, busy_seconds: float) -> Engine:
             raise InputError(f"found the database {parsed.render_as_string()}, expected a file or postgresql://...")
         if not Path(parsed.database).parent.is_dir():
             raise InputError(f"there is no folder {Path(parsed.database).parent} for the database; make it first")
+        # comments and devices of people stand in it; SQLite gives its logs the mode of the database, and says itself
+        # what cannot be made
+        with suppress(OSError):
+            create_private(Path(parsed.database))
         engine = create_engine(parsed, connect_args={"timeout": busy_seconds, "check_same_thread": False})
     except ArgumentError:
         raise InputError("the database URL cannot be read; expected a file or postgresql://user@host/name") from None

@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from human_eval_app.backup import FOLDER as BACKUPS
 from human_eval_app.database import BUSY_SECONDS, Database
+from human_eval_app.private_files import create_private
 from human_eval_app.storage import Store, pepper_check
 from human_eval_app.study import Study
 from human_eval_app.study_files import load_study, stored_study
@@ -121,9 +122,8 @@ def write_pepper(path: Path) -> None:
     if path.exists():
         return
     with atomic(path) as temporary:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
+        create_private(temporary)
+        temporary.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
 
 
 def _read_pepper(path: Path) -> bytes:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from human_eval_app.private_files import create_private
+from univg_bench.atomic import atomic
 from univg_bench.errors import InputError
 
 FILE = "admin-password.json"
@@ -51,13 +51,9 @@ def set_password(folder: Path, password: str) -> Path:
     salt = secrets.token_bytes(16)
     content = {"scheme": "scrypt", **COST, "salt": salt.hex(), "hash": _scrypt(password, salt, **COST).hex()}
     dest = folder / FILE
-    # mkstemp makes a file of mode 0600, so the hash is at no moment readable by others
-    handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=folder)
-    with os.fdopen(handle, "w") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).replace(dest)
+    with atomic(dest) as temporary:
+        create_private(temporary)
+        temporary.write_text(json.dumps(content))
     return dest
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -22,6 +21,8 @@ def codes(console: Console, study: Path, database: str | None, count: int, dest:
 
     The database keeps keyed hashes only, so a code that is lost cannot be shown again: issue another one.
     """
+    from human_eval_app.private_files import create_private
+
     if dest is not None and dest.exists():
         raise InputError(f"{dest} is there already; give a new file, so that no code is lost")
     with opened(study, database) as (folder, store):
@@ -29,7 +30,7 @@ def codes(console: Console, study: Path, database: str | None, count: int, dest:
             raise InputError(f"{folder.slug} is closed; a code would let nobody rate")
         if dest is not None:
             # before a code exists: a place that cannot be written must not cost the codes
-            os.close(os.open(dest, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            create_private(dest)
         issued = store.issue_codes(count, who=WHO)
         if dest is None:
             for code in issued:

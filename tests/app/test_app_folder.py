@@ -1,16 +1,18 @@
 """A study folder opens as the study that it is, or says in one sentence what is wrong with it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from human_eval_app.backup import back_up
 from human_eval_app.creation import create_study
 from human_eval_app.database import Database
 from human_eval_app.new_study import new_study
 from human_eval_app.study_files import load_study
 from human_eval_app.study_folder import StudyFolder
 from tests.app.app_folder import bring_in, make_folder, make_sources
-from tests.app.app_study import small_study
+from tests.app.app_study import open_store, people, small_study
 from univg_bench.cli import run
 from univg_bench.errors import InputError
 
@@ -34,6 +36,17 @@ def test_the_pepper_is_for_its_owner_only(folder: StudyFolder) -> None:
     path.chmod(0o644)
     with pytest.raises(InputError, match=r"can be read by others \(mode 644\); run `chmod 600"):
         StudyFolder.open(folder.path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are a thing of POSIX")
+def test_the_database_with_its_logs_and_copies_is_for_its_owner_only(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    store = open_store(folder.database, folder.study)
+    people(store, 1)
+    back_up(folder.database, tmp_path / "copy.db")
+    files = [*folder.path.glob("study.db*"), tmp_path / "copy.db"]
+    assert {file.name for file in files} == {"study.db", "study.db-wal", "study.db-shm", "copy.db"}
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
 @pytest.mark.parametrize(
