@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +42,23 @@ def served_study(folder: Path, *, database: str | None = None, text: str | None 
     """
     folder.mkdir(exist_ok=True)
     if text is None:
-        write_study(folder, **facts)  # type: ignore[arg-type]
-    else:
-        (folder / "study.yaml").write_text(text)
+        text = write_study(folder, **facts).read_text()  # type: ignore[arg-type]
+    if database is not None:
+        return _make(folder, text, database)
+    shutil.copytree(_made(text), folder, dirs_exist_ok=True)
+    return StudyFolder.open(folder)
+
+
+@cache
+def _made(text: str) -> Path:
+    """Return a study folder that is made once and copied to wherever a test wants it."""
+    folder = Path(tempfile.mkdtemp(prefix="univg-served-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return _make(folder, text, None).path
+
+
+def _make(folder: Path, text: str, database: str | None) -> StudyFolder:
+    (folder / "study.yaml").write_text(text)
     write_pepper(folder / "pepper")
     (folder / "presentation").mkdir()
     study = StudyFolder.open(folder, database)

@@ -80,11 +80,9 @@ def close_databases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             database.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database."""
+def _empty_database(request: pytest.FixtureRequest, folder: Path) -> str:
     if request.param == "sqlite":
-        return str(tmp_path / "study.db")
+        return str(folder / "study.db")
     server = request.getfixturevalue("postgres_server")
     name = f"t{uuid.uuid4().hex}"
     engine = sa.create_engine(
@@ -94,3 +92,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
     return str(server.format(name=name))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    return _empty_database(request, tmp_path)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database for all tests of a file, empty at first; who opens it closes it."""
+    return _empty_database(request, tmp_path_factory.mktemp("database"))

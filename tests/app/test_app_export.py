@@ -1,5 +1,6 @@
 """What leaves the database is what was answered, under aliases, in the form that reports read."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,20 @@ from univg_bench.human.winrate import win_rates
 EVERYTHING = PRACTICE + GOLD
 
 
-@pytest.fixture
-def rated(url: str, tmp_path: Path) -> Store:
-    """Twelve pairs, three ratings each: all find ours moving more and like both; two of three find ours sharper."""
-    store = open_store(url, small_study(tmp_path, items=12, target=3, more=EVERYTHING))
+@pytest.fixture(scope="module")
+def rated(module_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Twelve pairs, three ratings each: all find ours moving more and like both; two of three find ours sharper.
+
+    For reading: made once per database.
+    """
+    store = open_store(module_url, small_study(tmp_path_factory.mktemp("rated"), items=12, target=3, more=EVERYTHING))
     for number, who in enumerate(people(store, 3)):
         while isinstance(pair := next_pair(store, who.id), Handed):
             clicked = {"PS": pair.side if number < 2 else "same", "AM": pair.side, "OL": "same"}
             answer(store, who, pair, answers=clicked, seconds=9.5, watched=1.0)
     store.close(who="test")
-    return store
+    yield store
+    store.database.close()
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
