@@ -28,6 +28,8 @@ from univg_bench.errors import InputError
 CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH = 12  # 60 bits
 DAY_MS = 86_400_000
+# answers only grow, so nobody may make them grow without end; who changes a pair more often is a program
+MAX_REVISIONS = 50
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,8 @@ class Store:
         last = select(func.max(SUBMISSION.c.revision)).where(SUBMISSION.c.assignment_id == row.id)
         previous = connection.execute(last).scalar_one()
         revision = 0 if previous is None else int(previous) + 1
+        if revision > MAX_REVISIONS:
+            raise RefusedError("already_answered", "this pair was changed too often; the last answers are kept")
         connection.execute(
             insert(SUBMISSION).values(
                 assignment_id=row.id, revision=revision, client_uuid=submission.client_uuid,

@@ -236,6 +236,18 @@ def test_a_closed_study_takes_and_gives_nothing(store: Store, opened: tuple[Anno
     refused("study_closed", lambda: next_pair(store, who.id))
 
 
+def test_answers_do_not_grow_without_end(
+    store: Store, opened: tuple[Annotator, Handed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("human_eval_app.storage.MAX_REVISIONS", 2)
+    who, pair = opened
+    for clicked in ("left", "right", "same"):
+        answer(store, who, pair, clicked, revise=True)
+    refused("already_answered", lambda: answer(store, who, pair, "left", revise=True))
+    assert count(store, SUBMISSION) == 3
+    assert check(store) == []
+
+
 def test_who_withdraws_is_out_and_no_code_leads_back(store: Store) -> None:
     (code,) = store.issue_codes(1, who="test")
     who = store.login(code)
