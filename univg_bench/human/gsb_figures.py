@@ -75,7 +75,7 @@ def answer_bars(rates: Sequence[WinRate], dimension: Dimension) -> Chart:
         for answer, (_, ink) in FILLS.items()
     ]
     title = f"{dimension.name}: who is preferred" if dimension.code != "OL" else "Overall preference"
-    return _styled(alt.layer(bars, *texts).properties(width=520, height=alt.Step(34), title=title))
+    return styled(alt.layer(bars, *texts).properties(width=520, height=alt.Step(34), title=title))
 
 
 def forest(rates: Sequence[WinRate], dimensions: Sequence[Dimension], *, level: float = 0.95) -> Chart:
@@ -126,7 +126,7 @@ def forest(rates: Sequence[WinRate], dimensions: Sequence[Dimension], *, level: 
     chart = layered.facet(facet=facet, columns=3 if width < 260 else 2).properties(
         title=f"{title}, {level:.0%} intervals"
     )
-    return _styled(chart)
+    return styled(chart)
 
 
 def agreement_dots(agreements: Sequence[Agreement]) -> Chart:
@@ -174,7 +174,7 @@ def agreement_dots(agreements: Sequence[Agreement]) -> Chart:
         },
     )
     height = alt.Step(16, **{"for": "offset"})
-    return _styled(alt.layer(bars, points).properties(width=520, height=height, title="Agreement of annotators"))
+    return styled(alt.layer(bars, points).properties(width=520, height=height, title="Agreement of annotators"))
 
 
 def svg(chart: Chart) -> str:
@@ -200,12 +200,13 @@ def _vega_lite() -> str:
     return ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 
 
-def _styled(chart: Any) -> Chart:
-    styled: Chart = (
+def styled(chart: Any) -> Chart:
+    """Return the figure in the project's ink, font and axes."""
+    made: Chart = (
         chart.configure(background="white", font=FONT)
         .configure_view(stroke=None)
         .configure_axis(labelFontSize=12, titleFontSize=12, labelColor=INK, titleColor=INK, gridColor="#bbbbbb")
         .configure_legend(labelFontSize=12, titleFontSize=12, labelColor=INK, titleColor=INK)
         .configure_title(fontSize=15, anchor="start", color=INK)
     )
-    return styled
+    return made

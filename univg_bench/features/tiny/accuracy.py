@@ -63,12 +63,19 @@ def i3d_accuracies(
             clips.append(render(scenes[index], height=height, width=width)[list(chosen or ())])
         with torch.inference_mode():
             logits.append(network(clips_to_i3d(clips)).numpy())
-    answers = np.concatenate(logits)
+    return attribute_accuracies(np.concatenate(logits), scenes)
+
+
+def attribute_accuracies(logits: NDArray[np.floating], scenes: Sequence[Scene]) -> list[Accuracy]:
+    """Return how often tiny-i3d's logits (N, 37) of clips say what the scenes do, for each attribute.
+
+    Of generated clips: how often they show what their captions ask for, as far as the network can see it.
+    """
     found = []
-    for name, wanted in labels(scenes).items():
+    for name, wanted in labels(list(scenes)).items():
         first, end = TINY_I3D.attribute_slices[name]
-        right = answers[:, first:end].argmax(1) == wanted
-        found.append(Accuracy(name, float(right.mean()), 1 / (end - first), count))
+        right = logits[:, first:end].argmax(1) == wanted
+        found.append(Accuracy(name, float(right.mean()), 1 / (end - first), len(scenes)))
     return found
 
 
