@@ -122,7 +122,7 @@ class Person:
         expect(self.page.locator(f"[data-testid=rating][data-assignment='{assignment}']")).to_have_count(0)
 
     def outside(self) -> Any:
-        """Return what of the rating screen lies outside of the window, and how far one could scroll: right, down, inside."""
+        """Return what of the rating screen lies outside of the window, and how far one could scroll it."""
         return self.page.evaluate(f"""() => {{ {SCREEN}
             const clipped = (e) => {{
                 for (let p = e.parentElement; p && p !== screen; p = p.parentElement) {{
