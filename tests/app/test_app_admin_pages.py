@@ -300,6 +300,10 @@ def test_leaving_somebody_out_needs_a_known_alias_and_is_logged(desk: Desk, deed
     at.text_input(key="leave_out_alias").input(alias)
     press(at, deed)
     assert len(log(desk, deed.lower())) == 1
+    press(at, "Withdraw")  # once more says so, and can still be followed by forgetting
+    assert "withdrew before" in text(at)
+    press(at, "Forget")
+    assert "is forgotten" in text(at)
     people = visit("annotators").dataframe[0].value.set_index("annotator")
     assert people.loc[alias, "state"] == "withdrawn"
     assert people.loc[alias, "checks"] == "not checked"

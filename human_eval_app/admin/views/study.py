@@ -83,8 +83,8 @@ def _codes(desk: Desk, who: str) -> None:
 
 def _person(desk: Desk, who: str) -> None:
     st.subheader("Leave somebody out", anchor=False)
-    ids = {p.alias: p.id for p in people(desk.store) if p.state != "withdrawn"}
-    if not ids:
+    known = {p.alias: p for p in people(desk.store)}
+    if not known:
         st.write("There is nobody to leave out.")
         return
     st.caption(
@@ -99,13 +99,15 @@ def _person(desk: Desk, who: str) -> None:
             forgotten = st.form_submit_button("Forget", icon=":material/delete:")
     if not (withdrawn or forgotten):
         return
-    if alias not in ids:
-        st.error("Nobody has this alias, or they withdrew before; *Annotators* lists all. Nothing was changed.")
-    elif forgotten:
-        num_events = forget(desk.store, [ids[alias]], who=who)
+    if alias not in known:
+        st.error("Nobody has this alias; *Annotators* lists all. Nothing was changed.")
+    elif forgotten:  # also who withdrew before: what ties them to a person is still there
+        num_events = forget(desk.store, [known[alias].id], who=who)
         st.success(f"{alias} is forgotten; {num_events} playback events went too. Older backups still hold them.")
+    elif known[alias].state == "withdrawn":
+        st.error(f"{alias} withdrew before. Nothing was changed.")
     else:
-        desk.store.withdraw(ids[alias], who=who)
+        desk.store.withdraw(known[alias].id, who=who)
         st.success(f"{alias} is left out from now on.")
 
 
