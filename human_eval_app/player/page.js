@@ -1,6 +1,8 @@
 // Tells the browser which page this is and in which language, and lets a new page begin at its top: Streamlit changes
 // the content of one document, so neither the scroll position nor a screen reader would notice.
-const SETTLED = 200; // milliseconds
+const LOOK = 200; // milliseconds between two looks for the heading
+const LOOKS = 50;
+let looking;
 let last = null;
 
 export default ({ data }) => {
@@ -12,17 +14,30 @@ export default ({ data }) => {
   const now = `${data.state} ${data.page}`;
   if (last !== null && last !== now) {
     document.querySelector(".stMain")?.scrollTo(0, 0);
-    // the rest of the page arrives after this component
-    if (data.state !== "rating") setTimeout(focusHeading, SETTLED, document.activeElement);
+    clearInterval(looking);
+    if (data.state !== "rating") focusHeading(document.activeElement);
   }
   last = now;
 };
 
+/**
+ * Give the focus to the heading once it is there: the rest of the page arrives after this component, and a heading may
+ * be replaced by the next one. Whoever has moved on meanwhile, from the element `before` or from the heading, stays there.
+ */
 function focusHeading(before) {
-  // whoever has pressed Tab meanwhile stays where that led
-  if (![before, document.body].includes(document.activeElement)) return;
-  const heading = document.querySelector(".stMain h1");
-  if (!heading) return;
-  heading.tabIndex = -1;
-  heading.focus({ preventScroll: true });
+  let given = null;
+  let left = LOOKS;
+  looking = setInterval(() => {
+    const now = document.activeElement;
+    left -= 1;
+    if (left < 0 || ![given ?? before, document.body].includes(now)) {
+      clearInterval(looking);
+      return;
+    }
+    const heading = document.querySelector(".stMain h1");
+    if (!heading || heading === now) return;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+    given = heading;
+  }, LOOK);
 }
