@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.study import PROTOCOL, Study
 from univg_bench.cli import run
+
+# a busy machine takes longer than 200 ms for the first example, which says nothing about the code
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
