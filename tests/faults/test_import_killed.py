@@ -56,7 +56,7 @@ def kill_at_random(world: Path, chance: random.Random, *, workers: int) -> bool:
     for child in children:
         # a node that is lost takes its workers along; one orphan must not do the rest of the work for us
         child.kill()
-    psutil.wait_procs(children)
+    psutil.wait_procs(children, timeout=30)  # where nobody reaps them, they stay zombies
     return process.returncode == -signal.SIGKILL
 
 

@@ -198,7 +198,7 @@ def kill(process: subprocess.Popen[bytes]) -> bool:
     process.wait()
     for child in children:
         child.kill()
-    psutil.wait_procs(children)
+    psutil.wait_procs(children, timeout=30)  # where nobody reaps them, they stay zombies
     return process.returncode == -signal.SIGKILL
 
 

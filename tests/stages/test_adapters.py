@@ -162,7 +162,7 @@ def test_nothing_stands_in_for_shipped_weights(
     options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reference_models.adapters.SHIPPED", tmp_path / "tiny")
-    with pytest.raises(InputError, match="found no shipped weights for base of univg-hg in .*tiny/base, expected"):
+    with pytest.raises(InputError, match=r"found no shipped weights for base of univg-hg in .*tiny/base, expected"):
         load_model("univg-hg", **options)
 
 
