@@ -5,7 +5,25 @@ const LOOKS = 50;
 let looking;
 let last = null;
 
+let failed = false;
+let begun = null;
+
 export default ({ data }) => {
+  // an error may come below a page that had begun, and either of the two may be drawn last
+  if (data.state !== "error") {
+    begun = data;
+    if (!failed) apply(data);
+    return undefined;
+  }
+  failed = true;
+  apply(data);
+  return () => {
+    failed = false;
+    if (begun) apply(begun);
+  };
+};
+
+function apply(data) {
   const root = document.documentElement;
   root.lang = data.lang;
   root.dataset.state = data.state;
@@ -18,7 +36,7 @@ export default ({ data }) => {
     if (data.state !== "rating") focusHeading(document.activeElement);
   }
   last = now;
-};
+}
 
 /**
  * Give the focus to the heading once it is there: the rest of the page arrives after this component, and a heading may

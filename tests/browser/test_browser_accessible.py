@@ -127,6 +127,9 @@ def test_no_page_at_the_end_of_a_way_has_a_violation(
         one.address = f"http://127.0.0.1:{server.port}"
         visit("later", second.id)
         visit("error", fresh.id)
+        (narrow.path / "consent.md").write_text("Agreed?")
+        one.press_button(WORDS["error.button"])
+        one.sees("consent")
         store.close(who="test")
         visit("refused", second.id)
         visit("refused", 999)  # nobody
