@@ -62,14 +62,8 @@ class Acceptance:
     runs: Mapping[str, EvaluatedRun]
 
 
-def accept(
-    bench: Bench, weights: Path, *, protocols: Mapping[str, str] = PROTOCOLS,
-    settings: Mapping[str, Mapping[str, Setting]] | None = None,
-) -> Acceptance:  # fmt: skip
-    """Generate, score and judge the family in the folder `weights`.
-
-    protocols: for a trial on fewer items. settings: of the factories, by run.
-    """
+def accept(bench: Bench, weights: Path, *, protocols: Mapping[str, str] = PROTOCOLS) -> Acceptance:
+    """Generate, score and judge the family in the folder `weights`; protocols: for a trial on fewer items."""
     scenes = {run: prepare(bench, name) for run, name in protocols.items()}
     low = baselines.low_quality(bench, scenes["F_SR"])
     runs: dict[str, EvaluatedRun] = {
@@ -81,7 +75,6 @@ def accept(
         folder = FOLDERS[run]
         options: list[tuple[str, Setting]] = [("weights", str(weights / folder))]
         options += [("low", str(low))] if run == "F_SR" else []
-        options += list((settings or {}).get(run, {}).items())
         runs[run] = score_model(bench, scene, ModelCall(FACTORIES[folder], tuple(options)), name=f"family-{folder}")
     accuracies = {run: accuracies_of(runs[run], scenes[run]) for run in ("T", "I", "T+I", "F_A")}
     accuracies["real"] = accuracies_of(runs["T"], scenes["T"], role="references")
@@ -129,9 +122,8 @@ def judged(runs: Mapping[str, EvaluatedRun], accuracies: Mapping[str, list[Accur
     found.append(_lower("F_A: FVD less that of the frozen first frame", _between(runs["F_A"], runs["frozen"], "fvd")))
     found.append(_lower("F_SR: spectral distance less bicubic's", _between(runs["F_SR"], runs["bicubic"], "spectral")))
     fvd = _between(runs["F_SR"], runs["bicubic"], "fvd")
-    found.append(
-        Target("F_SR: FVD less bicubic's", "not shown to be above 0", fvd.value, (fvd.low, fvd.high), fvd.low <= 0)
-    )
+    # estimate, not interval: too few items would let anything pass as "not shown to lose"
+    found.append(Target("F_SR: FVD less bicubic's", "<= 0", fvd.value, (fvd.low, fvd.high), fvd.value <= 0))
     return found
 
 

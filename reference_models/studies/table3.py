@@ -99,6 +99,7 @@ def write(bench: Bench, study: Study, made: Table3, weights: Mapping[tuple[Arm, 
         f"# {QUESTION[study.stage]}",
         f"Made by `python -m reference_models.studies table3 {_short(study)}`; how to read it: docs/studies.md. Values"
         " are of tiny models on Moving Shapes, scored by tiny extractors: they compare with no paper.",
+        _plainly(made),
         "## What differs, and how surely",
         _effects(study, made),
         "## Rows",
@@ -124,6 +125,19 @@ def _folders(bench: Bench, scene: Scene, study: Study, weights: Path, low: Path 
         made["bicubic"] = baselines.bicubic(bench, scene, low)
     assert list(made) == list(study.baselines), "every baseline of the table is made"
     return made
+
+
+def _plainly(made: Table3) -> str:
+    """Return a sentence per difference that BGN in training makes to FVD: what came out, whatever it is."""
+    said = []
+    for says, found in made.effects.items():
+        if says.startswith("BGN in training"):
+            one = found["fvd"]
+            what = ("lower, which is better" if one.value < 0 else "higher, which is worse") if one.shown else (
+                "not shown to differ"
+            )  # fmt: skip
+            said.append(f"- {says}: FVD {one.value:+.1f} [{one.low:+.1f}, {one.high:+.1f}]: {what}.")
+    return "\n".join(said)
 
 
 def _effects(study: Study, made: Table3) -> str:

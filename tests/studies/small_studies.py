@@ -1,4 +1,4 @@
-"""Studies that take seconds: narrow networks filled at random, four small videos, one step."""
+"""Studies that take seconds: narrow networks filled at random, two small videos, one step."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from reference_models.presets import load_preset
 from univg_bench.features.tiny.architectures import TINY_CLIP
 from univg_bench.features.tiny.networks import load
 
-ITEMS = 3
+ITEMS = 2
 PROTOCOLS = {
     "t2v": ("moving-shapes-fb-t2v-tiny", "steps: 1, w_T: 1", ""),
     "i2v": ("moving-shapes-fb-i2v-tiny", "steps: 1, w_I: 1", ""),
     "ti2v": ("moving-shapes-fb-ti2v-tiny", "steps: 1", ""),
     "fa": ("moving-shapes-fa-tiny", "steps: 1", ""),
-    "fsr": ("moving-shapes-fsr-tiny", "", "height: 36, width: 64"),
+    "fsr": ("moving-shapes-fsr-tiny", "", "height: 32, width: 56"),
 }
 
 
 def write_protocols(folder: Path) -> dict[str, str]:
-    """Write the studies' protocols with few items and steps, F_SR's at half its size; return kind -> file."""
+    """Write the studies' protocols with few items and steps, F_SR's at F_B's size; return kind -> file."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {}
     for kind, (extends, params, size) in PROTOCOLS.items():
