@@ -42,21 +42,24 @@ def over_training(frame: pd.DataFrame, panels: Sequence[tuple[str, str]]) -> Any
         "given:N", scale=alt.Scale(domain=names, range=[CURVES[name][1] for name in names]), legend=None
     )
     mark = alt.Shape("given:N", scale=alt.Scale(domain=names, range=[CURVES[name][2] for name in names]), legend=None)
+    # side by side, so that the bars of one milestone do not hide each other; beyond 0, where no milestone is
+    apart = 0.008 * float(frame["step"].max())
+    frame = frame.assign(place=frame["step"] + apart * (frame["given"].map(names.index) - 1))
     charts = []
     for metric, title in panels:
-        real, low = alt.Y("real:Q", title=title), alt.Y("low:Q", title=title)
         base = alt.Chart(frame[frame["metric"] == metric]).encode(
-            x=alt.X("step:Q", title="training steps", axis=alt.Axis(format="d"))
+            x=alt.X("place:Q", title="training steps", axis=alt.Axis(format="d"))
         )
-        y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=metric == "fvd"))
+        scale = alt.Scale(zero=metric == "fvd")
+        value, real, low = (alt.Y(f"{column}:Q", title=None, scale=scale) for column in ("value", "real", "low"))
         charts.append(
             alt.layer(
                 base.mark_rule(strokeWidth=1.2, opacity=0.7).encode(y=low, y2="high:Q", **scales),
-                base.mark_line(strokeWidth=2).encode(y=y, strokeDash=dash, **scales),
-                base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=mark, **scales),
+                base.mark_line(strokeWidth=2).encode(y=value, strokeDash=dash, **scales),
+                base.mark_point(filled=True, size=60, opacity=1).encode(y=value, shape=mark, **scales),
                 base.mark_line(strokeWidth=1, opacity=0.6).encode(y=real, strokeDash=dash, **scales),
             ).properties(width=PANEL, height=260, title=title)
-        )  # fmt: skip
+        )
     return styled(alt.hconcat(*charts))
 
 
