@@ -99,7 +99,8 @@ def _numbers(desk: Desk, found: Coverage, persons: tuple[Person, ...]) -> None:
     columns[0].metric("Ratings of pairs", f"{done:,} of {wanted:,}", f"{share:.0%}", delta_color="off",
                       delta_arrow="off")  # fmt: skip
     columns[1].metric("Complete pairs", f"{found.num_complete:,} of {len(found.pairs):,}")
-    columns[2].metric("Open now", f"{found.num_leased:,}", help="pairs that somebody has in front of them, by lease")
+    live = sum(lease.live for lease in found.leases)  # practice, gold and repeats too, as the list below
+    columns[2].metric("Open now", f"{live:,}", help="pairs that somebody has in front of them, by lease")
     columns[3].metric("Rating now", f"{now} of {len(persons)}",
                       help=f"opened or answered a pair in the last {RECENT_MS // 60_000} minutes")  # fmt: skip
     pace = found.pace.pairs_per_hour

@@ -139,7 +139,7 @@ def _close(desk: Desk, who: str) -> None:
         return
     st.caption("No more answers are taken, from nobody, and results can be seen. It cannot be opened again.")
     with st.form("close", border=False):
-        typed = st.text_input(f"Type `{store.slug}` to close it", key="close_name", autocomplete="off")
+        typed = st.text_input(f"Type {store.slug} to close it", key="close_name", autocomplete="off")
         asked = st.form_submit_button("Close for good", icon=":material/lock:")
     if not asked:
         return
