@@ -81,7 +81,7 @@ def write(bench: Bench, cells: Sequence[Cell], real: EvaluatedRun, dest: Path) -
         for metric, _ in PANELS
     }
     rows = [
-        [title, f"{best[m]['w_T']:g}", f"{best[m]['w_I']:g}", f"{best[m]['value']:.3f}", f"{floor[m]:.3f}"]
+        [title, f"{best[m]['w_T']:g}", f"{best[m]['w_I']:g}", f"{best[m]['value']:.4g}", f"{floor[m]:.4g}"]
         for m, title in PANELS
     ]
     parts = [

@@ -81,7 +81,7 @@ def heat_maps(frame: pd.DataFrame, panels: Sequence[tuple[str, str]]) -> Any:
         )
         fill = alt.Color("value:Q", scale=alt.Scale(range=["#e3e3e3", "#0b3c5d"], zero=False), legend=None)
         text = base.mark_text(fontSize=12).encode(
-            text=alt.Text("value:Q", format=".3f"), color=alt.Color("ink:N", scale=None)
+            text=alt.Text("value:Q", format=".0f" if metric == "fvd" else ".3f"), color=alt.Color("ink:N", scale=None)
         )
         cells = alt.layer(base.mark_rect(stroke="white").encode(color=fill), text).resolve_scale(color="independent")
         charts.append(cells.properties(width=alt.Step(70), height=alt.Step(46), title=title))
