@@ -24,9 +24,15 @@ FORBIDDEN = {
         "reference_models.training",
         "univg_bench",
     ),
-    "reference_models/stages": ("reference_models.training", "reference_models.data"),
+    "reference_models/stages": ("reference_models.training", "reference_models.data", "reference_models.studies"),
     # what samples goes through the benchmark's own commands, by the model's name
-    "reference_models/training": ("reference_models.adapters", "reference_models.commands", "human_eval_app"),
+    "reference_models/training": (
+        "reference_models.adapters",
+        "reference_models.commands",
+        "reference_models.studies",
+        "human_eval_app",
+    ),
+    "reference_models/studies": ("human_eval_app",),
     "human_eval_app": ("torch", "torchvision", "reference_models"),
 }
 
