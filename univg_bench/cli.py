@@ -79,7 +79,7 @@ def cli(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Evaluate video generation models under written protocols.
 
     A protocol file fixes everything that can change a number; flags only say where and how fast.
-    Start with `univg-bench protocol list`, or run `univg-bench demo`.
+    Start with `univg-bench protocol list`, or with `univg-bench ladder moving-shapes-tiny --score --dest demo`.
     """
     ctx.obj = Console(json=as_json, quiet=quiet, verbose=verbose)
 
@@ -89,11 +89,12 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
-    """Return the exit code of `univg-bench ARGUMENTS...`; errors are printed as one sentence."""
+def run(arguments: list[str], group: click.Group = cli, *, name: str = "univg-bench") -> int:
+    """Return the exit code of `univg-bench ARGUMENTS...`, or of another group of ours; errors are printed as one
+    sentence."""
     as_json = "--json" in arguments
     try:
-        result = cli.main(args=arguments, prog_name="univg-bench", standalone_mode=False)
+        result = group.main(args=arguments, prog_name=name, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
         error.show()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from univg_bench.errors import UnivgError
+from univg_bench.cli import run
 
 if TYPE_CHECKING:
     from reference_models.studies.bench import Bench
@@ -130,22 +130,8 @@ def _tell(files: Iterable[Path]) -> None:
 
 
 def main() -> None:
-    """Run the command; errors are one sentence on stderr."""
-    from reference_models.studies.arms import InterruptedTrainingError
-
-    try:
-        studies(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except InterruptedTrainingError as error:
-        print(error, file=sys.stderr)
-        sys.exit(130)
-    except UnivgError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    """Run the command; errors are one sentence on stderr, exit codes those of `univg-bench`."""
+    sys.exit(run(sys.argv[1:], studies, name="python -m reference_models.studies"))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,15 @@ from reference_models.training.recipe import Biased, Keeping, Phase, Recipe
 from reference_models.training.recipe_files import load_recipe
 from reference_models.training.start import load_frozen
 from reference_models.training.starting import Places, run_of
+from univg_bench.errors import UnivgError
 
 EVERY = 50  # steps between checkpoints: what kill -9 costs at most
 
 
-class InterruptedTrainingError(Exception):
-    """A signal ended a training; its checkpoint is written, and the same command goes on."""
+class InterruptedTrainingError(UnivgError):
+    """A signal ended a training; its checkpoint is written, and the same command goes on (exit 130)."""
+
+    exit_code = 130
 
 
 @dataclass(frozen=True)

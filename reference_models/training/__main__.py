@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from univg_bench.errors import UnivgError
+from univg_bench.cli import run
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -62,7 +62,7 @@ def train(
     if world.is_first:
         click.echo(f"{work}: {done.steps} of {wanted.steps} steps in {done.cpu_s / 60:.1f} CPU-minutes")
     if done.interrupted:
-        sys.exit(130)
+        click.get_current_context().exit(130)
 
 
 @training.command()
@@ -131,17 +131,8 @@ def autoencoder(work: Path, cache: Path, dest: Path, threads: int, quiet: bool) 
 
 
 def main() -> None:
-    """Run the command; errors are one sentence on stderr."""
-    try:
-        training(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except UnivgError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    """Run the command; errors are one sentence on stderr, exit codes those of `univg-bench`."""
+    sys.exit(run(sys.argv[1:], training, name="python -m reference_models.training"))
 
 
 if __name__ == "__main__":
