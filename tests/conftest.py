@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,15 @@ from univg_bench.cli import run
 # a busy machine takes longer than 200 ms for the first example, which says nothing about the code
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+MAIN = sys.modules["__main__"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Give the process its main module back, which Streamlit's AppTest replaces by the script that it ran: a worker
+    process spawned by a later test would run that script."""
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.fixture(scope="session")
