@@ -38,7 +38,9 @@ def test_the_pepper_is_for_its_owner_only(folder: StudyFolder) -> None:
         StudyFolder.open(folder.path)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes of files are a thing of POSIX")
+@pytest.mark.skipif(
+    os.name != "posix", reason="modes of files are a thing of POSIX: run on Linux or macOS to enable it"
+)
 def test_the_database_with_its_logs_and_copies_is_for_its_owner_only(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     store = open_store(folder.database, folder.study)

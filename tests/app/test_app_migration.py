@@ -84,7 +84,7 @@ def test_events_of_a_person_can_be_deleted_only_after_they_withdrew(old_url: str
 
 def test_a_damaged_old_database_is_refused_and_left_alone(tmp_path: Path, old_url: str) -> None:
     if old_url.startswith("postgresql"):
-        pytest.skip("damage to a file is PostgreSQL's own affair")
+        pytest.skip("damage to a file is the affair of PostgreSQL itself; the case for SQLite runs beside this one")
     path = Path(old_url)
     whole = path.read_bytes()
     # page 3 and on: the header and the list of tables stay readable

@@ -78,7 +78,7 @@ def test_frames_are_an_eighth_of_a_second_apart(folder: Path, reader: Reader) ->
     ],
 )
 def test_decord_returns_the_exact_readers_bits(tmp_path: Path, name: str, fields: dict[str, object]) -> None:
-    pytest.importorskip("decord", reason="decord has no build for this machine")
+    pytest.importorskip("decord", reason="needs decord, built for x86-64 Linux: run there after pip install decord")
     path = make_video(tmp_path / name, 60, **fields)  # type: ignore[arg-type]
     exact = list(decode(path))
     found = survey(path)
@@ -91,7 +91,9 @@ def test_decord_returns_the_exact_readers_bits(tmp_path: Path, name: str, fields
 
 
 def test_what_decord_gets_wrong_is_refused_and_pyav_reads_it(tmp_path: Path) -> None:
-    decord = pytest.importorskip("decord", reason="decord has no build for this machine")
+    decord = pytest.importorskip(
+        "decord", reason="needs decord, built for x86-64 Linux: run there after pip install decord"
+    )
     whole = make_video(tmp_path / "whole.mp4", 100, options=GROUPS)
     open_groups = "keyint=20:min-keyint=20:open-gop=1:bframes=3:scenecut=0"
     cases = {
@@ -116,7 +118,7 @@ def test_what_decord_gets_wrong_is_refused_and_pyav_reads_it(tmp_path: Path) -> 
 
 
 def test_decord_refuses_what_it_turns_wrong(tmp_path: Path) -> None:
-    pytest.importorskip("decord", reason="decord has no build for this machine")
+    pytest.importorskip("decord", reason="needs decord, built for x86-64 Linux: run there after pip install decord")
     path = make_video(tmp_path / "turned.mp4", 30, rotation=90)
     with pytest.raises(BrokenClip, match="--reader pyav"):
         chosen_frames(path, [3], found=survey(path), reader="decord")
