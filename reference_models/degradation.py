@@ -64,6 +64,11 @@ FIRST = Damage()
 SECOND = Damage(
     blur=0.8, blur_sigma=(0.2, 1.5), resize=(0.3, 0.4), resize_range=(0.3, 1.2), noise_sigma=(1.0, 25.0)
 )  # fmt: skip
+# for the tiny family: at a tenth of the size the same blur in pixels takes ten times as much away (decision 91)
+MILD = Damage(
+    blur=0.5, blur_sigma=(0.2, 1.0), resize=(0.1, 0.4), resize_range=(0.5, 1.2), noise=0.3, noise_sigma=(1.0, 8.0),
+    jpeg=0.6, jpeg_quality=(60, 95),
+)  # fmt: skip
 NONE = Damage(blur=0, resize=(0, 0), noise=0, jpeg=0)
 
 

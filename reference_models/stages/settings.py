@@ -157,7 +157,12 @@ VGEN_SR600 = Sampling(
     steps=30, grid="uniform", start="noised", t_n=699, guidance=Joint(9.0), guidance_rescale=0.3
 )  # fmt: skip
 
-_PUBLISHED: dict[str, Sampling] = {
+# as trained (recipes/tiny-fsr.yaml): where the small video has the SNR that UniVG's has at 700 (decision 91)
+TINY_F_SR = replace(UNIVG_F_SR, steps=3, t_n=300)
+
+_OWN: dict[str, Sampling] = {
+    "tiny-fsr": TINY_F_SR,
+    "tiny-fsr-concat": TINY_F_SR,
     "videocrafter2": replace(VIDEOCRAFTER, fps_embedding=28),
     "videocrafter1-i2v-512": replace(VIDEOCRAFTER, fps_embedding=8),
     "dynamicrafter-256": replace(DYNAMICRAFTER, grid="videocrafter", guidance_rescale=0.0, fps_embedding=3),
@@ -173,4 +178,4 @@ _UNIVG = {"base": UNIVG_F_B, "animation": UNIVG_F_A, "super_resolution": UNIVG_F
 
 def default_settings(preset: Preset) -> Sampling:
     """Return how the networks of this preset are sampled unless somebody says otherwise."""
-    return _PUBLISHED.get(preset.name, _UNIVG[preset.stage])
+    return _OWN.get(preset.name, _UNIVG[preset.stage])

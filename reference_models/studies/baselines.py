@@ -21,6 +21,7 @@ from reference_models.nn.autoencoder import Autoencoder
 from reference_models.presets import load_preset
 from reference_models.stages.pixels import enlarged, to_uint8, to_unit
 from reference_models.studies.bench import Bench, Scene
+from reference_models.training.starting import damage_of
 from univg_bench.atomic import write_bytes
 from univg_bench.datasets.rendered import FPS
 from univg_bench.encode import write_lossless
@@ -46,12 +47,15 @@ def through_autoencoder(bench: Bench, scene: Scene, vae: Autoencoder, digest: st
 
 
 def low_quality(bench: Bench, scene: Scene) -> Path:
-    """Return a folder with what F_SR is given: the real videos, damaged as in its training (decision 76) and small.
+    """Return a folder with what F_SR is given: the real videos, damaged as in its training (decisions 76, 91) and small.
 
     Damage and size are drawn from the item's name, so all rows and bicubic get the same video.
     """
-    (height, width), small, large = _size(scene), load_preset("tiny-fb"), load_preset("tiny-fsr")
-    settings = Degradation(height * small.height // large.height, width * small.width // large.width)
+    (height, width), large = _size(scene), load_preset("tiny-fsr")
+    trained = damage_of(large)
+    assert trained is not None, "F_SR's"
+    low = (height * trained.height // large.height, width * trained.width // large.width)
+    settings = Degradation(*low, trained.rounds)
 
     def made(video: Video, item: str) -> Video:
         word = hashlib.sha256(f"studies|low|{item}".encode()).digest()

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from reference_models.data.readers import Reader as VideoReader
-from reference_models.degradation import Degradation
+from reference_models.degradation import FIRST, MILD, Degradation
 from reference_models.presets import Preset, load_preset
 from reference_models.training.distributed import ALONE, World
 from reference_models.training.evaluation import evaluate_milestone
@@ -88,8 +88,9 @@ def run_of(
 
 
 def damage_of(preset: Preset) -> Degradation | None:
-    """Return how a low-resolution video is made for F_SR; None for the other stages."""
+    """Return how a low-resolution video is made for F_SR (decisions 76 and 91); None for the other stages."""
     if preset.stage != "super_resolution":
         return None
     small = load_preset(_SMALL[preset.name])
-    return Degradation(small.height, small.width)
+    rounds = (MILD if preset.name.startswith("tiny") else FIRST,)
+    return Degradation(small.height, small.width, rounds)
