@@ -47,7 +47,7 @@ def through_autoencoder(bench: Bench, scene: Scene, vae: Autoencoder, digest: st
 
 
 def low_quality(bench: Bench, scene: Scene) -> Path:
-    """Return a folder with what F_SR is given: the real videos, damaged as in its training (decisions 76, 91) and small.
+    """Return a folder with what F_SR is given: the real videos, damaged as in training and small (decisions 76, 91).
 
     Damage and size are drawn from the item's name, so all rows and bicubic get the same video.
     """
