@@ -133,7 +133,10 @@ def save_weights(
         "settings": json.dumps(card.settings),
     }  # fmt: skip
     with atomic(dest) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file(own, temporary, metadata=header)
+        temporary.chmod(mode)  # safetensors 0.8 leaves a file that nobody but its owner may read
     return card
 
 

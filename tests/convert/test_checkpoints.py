@@ -50,6 +50,12 @@ def test_what_is_saved_is_loaded_bit_by_bit(tmp_path: Path, dtype: torch.dtype) 
     assert card.digest == tensor_digest(content)
 
 
+def test_a_saved_file_may_be_read_by_whom_any_new_file_may(tmp_path: Path) -> None:
+    save(tmp_path / "unet.safetensors", tensors())
+    (tmp_path / "new").touch()
+    assert (tmp_path / "unet.safetensors").stat().st_mode == (tmp_path / "new").stat().st_mode
+
+
 def test_the_digest_sees_names_types_shapes_and_values_and_no_order() -> None:
     content = tensors()
     digest = tensor_digest(content)
