@@ -7,14 +7,14 @@ SHELL := /bin/sh
 
 help: ## say what can be made
 	@echo "UniVG-Bench. Two commands to begin with:"
-	@echo "  make demo   real videos, damaged in known ways, are scored like models; nothing to download"
+	@echo "  make demo   tiny models generate, are scored, and end on a page; nothing to download"
 	@echo "  make test   every test this machine can run"
 	@echo "And to compare videos by eye: make app"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/installed ## protocol -> samples -> eleven metrics -> table, in a few minutes, into demo/
-	$(BIN)/univg-bench ladder moving-shapes-tiny --score --dest demo
+demo: .venv/installed ## protocol -> generated samples -> metrics -> table and page, in a few minutes, into demo/
+	$(BIN)/univg-bench demo --dest demo
 
 app: .venv/installed ## the annotation app on a study made on the spot: prints an address and a code; into app-demo/
 	$(BIN)/univg-bench human demo --dest app-demo

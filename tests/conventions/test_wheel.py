@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+STAGES = ("base", "animation", "super-resolution")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ def test_the_wheel_holds_what_is_shipped_and_nothing_of_the_tests(wheel: Path) -
     assert "univg_bench/_shipped/protocols/msrvtt-t2v-59800.yaml" in names
     assert "univg_bench/_shipped/published/univg_table1.csv" in names
     assert any(name.startswith("univg_bench/features/tiny/") and name.endswith(".safetensors") for name in names)
+    assert {f"reference_models/weights/tiny/{stage}/unet.safetensors" for stage in STAGES} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]
 
 

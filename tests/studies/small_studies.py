@@ -17,9 +17,10 @@ from univg_bench.features.tiny.networks import load
 
 ITEMS = 2
 PROTOCOLS = {
-    "t2v": ("moving-shapes-fb-t2v-tiny", "steps: 1, w_T: 1", ""),
-    "i2v": ("moving-shapes-fb-i2v-tiny", "steps: 1, w_I: 1", ""),
+    "t2v": ("moving-shapes-fb-t2v-tiny", "steps: 1", ""),
+    "i2v": ("moving-shapes-fb-i2v-tiny", "steps: 1", ""),
     "ti2v": ("moving-shapes-fb-ti2v-tiny", "steps: 1", ""),
+    "grid": ("moving-shapes-fb-ti2v-tiny-grid", "steps: 1", ""),
     "fa": ("moving-shapes-fa-tiny", "steps: 1", ""),
     "fsr": ("moving-shapes-fsr-tiny", "", "height: 32, width: 56"),
 }

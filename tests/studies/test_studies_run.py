@@ -183,7 +183,7 @@ def test_acceptance_has_a_line_for_every_target_and_random_weights_reach_little(
 def test_the_grid_has_one_noise_and_its_files_repeat(root: Path) -> None:
     bench = Bench(root / "grid", 1, QUIET)
     cells, real = figure6.evaluate(
-        bench, root / "family" / "base", protocol=protocol(root, "ti2v"), text_weights=(0.0, 2.0),
+        bench, root / "family" / "base", protocol=protocol(root, "grid"), text_weights=(0.0, 2.0),
         image_weights=(1.0,),
     )  # fmt: skip
     assert {(cell.w_T, cell.w_I) for cell in cells} == {(0, 1), (2, 1)}
