@@ -29,12 +29,11 @@ class InterruptedTrainingError(UnivgError):
 
 @dataclass(frozen=True)
 class Start:
-    """What all trainings begin with. base: folder of F_B's weights, which brings its autoencoder and CLIP. clips: how
-    many of Moving Shapes; cache: where they and their latents are kept."""
+    """What all trainings begin with. base: folder of F_B's weights, which brings its autoencoder and CLIP. cache: where
+    clips and their latents are kept."""
 
     base: Path
     cache: Path
-    clips: int
 
 
 def arm_recipe(study: Study, arm: Arm, seed: int) -> Recipe:
@@ -68,7 +67,7 @@ def trained(bench: Bench, study: Study, arm: Arm, seed: int, start: Start) -> Pa
         return dest
     bench.console.say(f"train {name}: {recipe.steps} steps")
     places = Places(
-        work, start.base, (f"videos=moving-shapes:{start.clips}",), init=start.base, cache=start.cache
+        work, start.base, (f"videos=moving-shapes:{study.budget.clips}",), init=start.base, cache=start.cache
     )  # fmt: skip
     with bench.paid(f"train {study.stage}"):
         done = train(run_of(recipe, places, quiet=bench.console.quiet))

@@ -11,7 +11,7 @@ from reference_models.checkpoints import read_card, read_model
 from reference_models.studies import baselines
 from reference_models.studies.arms import Start, arm_recipe, trained
 from reference_models.studies.bench import Bench, Scene, prepare, score_folder, score_model
-from reference_models.studies.table3_rows import ARMS, CLIPS, SEEDS, Arm, Row, Study
+from reference_models.studies.table3_rows import ARMS, SEEDS, Arm, Row, Study
 from reference_models.studies.text import cost_lines, digits_of, labels_of, number, spread, table, write_page
 from reference_models.studies.variance import Effect, Measured, effect, measured
 from reference_models.training.start import load_frozen
@@ -38,10 +38,10 @@ class Table3:
 
 
 def train_arms(
-    bench: Bench, study: Study, *, base: Path, cache: Path, seeds: Sequence[int] = SEEDS, clips: int = CLIPS
+    bench: Bench, study: Study, *, base: Path, cache: Path, seeds: Sequence[int] = SEEDS
 ) -> dict[tuple[Arm, int], Path]:
     """Return the folder of weights of each arm and seed, trained where they are missing. See `arms.trained`."""
-    start = Start(base, cache, clips)
+    start = Start(base, cache)
     return {(arm, seed): trained(bench, study, arm, seed, start) for seed in seeds for arm in ARMS}
 
 

@@ -16,12 +16,11 @@ from univg_bench.model import Setting
 Arm = Literal["bgn", "no-bgn"]
 ARMS: dict[Arm, str] = {"bgn": "with BGN", "no-bgn": "without BGN"}
 SEEDS = (0, 1, 2)  # of the trainings: data order, noise and dropout; both arms of a seed see the same
-CLIPS = 8000  # of Moving Shapes, split train
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What each training gets. recipe: a shipped one, but for its number of steps.
+    """What each training gets. recipe: a shipped one, but for its number of steps. clips: of Moving Shapes.
 
     timesteps: the same for both arms, so that they differ in BGN alone: as far as any row without BGN starts. Beyond
     t_n, BGN's target does not jump (decision 20); it is trained there too and never sampled.
@@ -30,6 +29,7 @@ class Budget:
     recipe: str
     steps: int
     timesteps: tuple[int, int]
+    clips: int
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ F_A = Study(
     stage="animation",
     protocol="moving-shapes-fa-tiny",
     factory="reference_models.studies.rows:animation",
-    budget=Budget("tiny-fa", steps=800, timesteps=(0, 999)),
+    budget=Budget("tiny-fa", steps=300, timesteps=(0, 999), clips=8000),
     rows=(
         *_two_by_two(
             {"start": "noised", "t_n": _A_N}, {"start": "biased", "t_m": _A_M, "t_n": _A_N},
@@ -120,7 +120,8 @@ F_SR = Study(
     stage="super_resolution",
     protocol="moving-shapes-fsr-tiny",
     factory="reference_models.studies.rows:super_resolution",
-    budget=Budget("tiny-fsr", steps=800, timesteps=(0, 900)),
+    # of so many clips: rendering and encoding one at 72x128 takes half a CPU second
+    budget=Budget("tiny-fsr", steps=300, timesteps=(0, 900), clips=800),
     rows=(
         *_two_by_two(
             {"start": "noised", "t_n": _SR_N, "steps": 7}, {"start": "biased", "t_m": _SR_M, "t_n": _SR_N, "steps": 7},

@@ -64,20 +64,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_is_trained_is_not_trained_again_unless_it_began_elsewhere(place: Path) -> None:
-    bench, study = Bench(place / "study", 1, QUIET), replace(F_A, budget=Budget("tiny-fa", 1, (0, 999)))
-    first = table3.train_arms(bench, study, base=place / "base", cache=place / "cache", seeds=(0,), clips=8)
+    bench, study = Bench(place / "study", 1, QUIET), replace(F_A, budget=Budget("tiny-fa", 1, (0, 999), 8))
+    first = table3.train_arms(bench, study, base=place / "base", cache=place / "cache", seeds=(0,))
     assert set(first) == {("bgn", 0), ("no-bgn", 0)}
     digests = [read_card(read_model(path).weights("unet")).digest for path in first.values()]
     assert len(set(digests)) == 2
     paid = bench.costs["train animation"]
     stamps = {path: (path / "model.json").stat().st_mtime_ns for path in first.values()}
-    again = table3.train_arms(bench, study, base=place / "base", cache=place / "cache", seeds=(0,), clips=8)
+    again = table3.train_arms(bench, study, base=place / "base", cache=place / "cache", seeds=(0,))
     assert again == first
     assert bench.costs["train animation"] == paid
     assert {path: (path / "model.json").stat().st_mtime_ns for path in first.values()} == stamps
-    longer = replace(study, budget=Budget("tiny-fa", 2, (0, 999)))
+    longer = replace(study, budget=Budget("tiny-fa", 2, (0, 999), 8))
     with pytest.raises(InputError, match="checkpoint of another run"):  # never quietly mixed
-        table3.train_arms(bench, longer, base=place / "base", cache=place / "cache", seeds=(0,), clips=8)
+        table3.train_arms(bench, longer, base=place / "base", cache=place / "cache", seeds=(0,))
 
 
 def test_figure_5_scores_each_milestone_once_and_leaves_the_training_alone(place: Path) -> None:
