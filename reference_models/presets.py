@@ -126,6 +126,7 @@ TINY_F_B = replace(
     name="tiny-fb",
     network=TINY,
     emits="v",
+    text_layer="embedding",
     height=32,
     width=56,
     fps=None,

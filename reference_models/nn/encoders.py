@@ -22,7 +22,7 @@ from torch.nn.functional import interpolate, pad
 
 from reference_models.nn.resampler import Resampler
 
-TextLayer = Literal["last", "penultimate"]
+TextLayer = Literal["last", "penultimate", "embedding"]
 ImageTokens = Literal["clip", "raw", "none"]
 Resize = Literal["squash", "videocrafter"]
 NullImage = Literal["zeros", "grey"]
@@ -35,8 +35,8 @@ Tokenizer = Callable[[str], tuple[list[int], int]]
 class EncoderConfig:
     """How a model looks at its conditions; the defaults are UniVG's, as far as its paper says.
 
-    text_layer: `penultimate` leaves out the last block, as Stable Diffusion 2 and all video models on it do; either is
-    followed by the final norm. project_text: multiply every token by CLIP's text projection too, for towers whose width
+    text_layer: `penultimate` leaves out the last block, as Stable Diffusion 2 and all video models on it do; `embedding`
+    all of them: words and their places (decision 92). Each is followed by the final norm. project_text: multiply every token by CLIP's text projection too, for towers whose width
     is not that of the joint space. image_tokens: `clip` is norm and projection of the pooled embedding, on every token;
     `raw` is neither, `none` a model without images. resize: `squash` is antialiased bicubic, `videocrafter` its blur
     and bicubic with aligned corners. null_image: `zeros` are zero tokens, which attention without biases does not see;
@@ -160,14 +160,18 @@ def text_tokens(clip: Any, rows: Tensor, *, layer: TextLayer = "last", project: 
     """
     if rows.ndim != 2 or rows.shape[1] != clip.context_length:
         raise ValueError(f"found tokens of shape {tuple(rows.shape)}, expected (B, {clip.context_length})")
-    # intermediates are the last n blocks' outputs, oldest first
-    found = clip.forward_intermediates(
-        text=rows,
-        text_indices=2 if layer == "penultimate" else 1,
-        normalize_intermediates=True,
-        intermediates_only=True,
-    )
-    tokens: Tensor = found["text_intermediates"][0]
+    tokens: Tensor
+    if layer == "embedding":
+        tokens = clip.ln_final(clip.token_embedding(rows) + clip.positional_embedding)
+    else:
+        # intermediates are the last n blocks' outputs, oldest first
+        found = clip.forward_intermediates(
+            text=rows,
+            text_indices=2 if layer == "penultimate" else 1,
+            normalize_intermediates=True,
+            intermediates_only=True,
+        )
+        tokens = found["text_intermediates"][0]
     return tokens @ clip.text_projection if project else tokens
 
 
