@@ -94,9 +94,7 @@ def encoder_config(preset: Preset) -> EncoderConfig:
     if preset.name.startswith("tiny"):  # mean and deviation: univg_bench/features/tiny/architectures.py
         half = (0.5, 0.5, 0.5)
         tokens = "clip" if preset.image_tokens == "clip" else "none"
-        return EncoderConfig(
-            text_layer=preset.text_layer, project_text=True, image_tokens=tokens, mean=half, std=half
-        )  # type: ignore[arg-type]
+        return EncoderConfig(text_layer=preset.text_layer, project_text=True, image_tokens=tokens, mean=half, std=half)  # type: ignore[arg-type]
     per_query = preset.image_tokens in ("resampler", "resampler-per-frame")
     return EncoderConfig(
         text_layer=preset.text_layer,

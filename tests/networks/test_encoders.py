@@ -77,7 +77,7 @@ def tower_by_hand(clip: Any, rows: Tensor, blocks: int) -> Tensor:
     return normed
 
 
-@pytest.mark.parametrize(("layer", "blocks"), [("last", 3), ("penultimate", 2)])
+@pytest.mark.parametrize(("layer", "blocks"), [("last", 3), ("penultimate", 2), ("embedding", 0)])
 def test_text_layers_are_counted_from_the_end(clip: Any, layer: Any, blocks: int) -> None:
     rows = torch.tensor([tokenize("a bb ccc")[0], tokenize("")[0]])
     assert torch.equal(text_tokens(clip, rows, layer=layer), tower_by_hand(clip, rows, blocks))
