@@ -1,8 +1,8 @@
-"""What a caption's tokens say of the video, layer by layer of tiny-clip's text tower: why the tiny networks get its words.
+"""What a caption's tokens say of the video, layer by layer of tiny-clip's text tower: why the tiny networks get words.
 
-`python -m benchmarks.caption_probe` writes benchmarks/results/caption_probe.md. A small probe, one query of attention per
-attribute as a UNet's cross attention has them, learns to name the attributes from the tokens of 2,500 captions and is
-asked about 500 others. One seed; chance stands beside.
+`python -m benchmarks.caption_probe` writes benchmarks/results/caption_probe.md. A small probe, one query of attention
+per attribute as a UNet's cross attention has them, learns to name the attributes from the tokens of 2,500 captions and
+is asked about 500 others. One seed; chance stands beside.
 """
 
 from __future__ import annotations

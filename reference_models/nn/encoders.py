@@ -35,12 +35,13 @@ Tokenizer = Callable[[str], tuple[list[int], int]]
 class EncoderConfig:
     """How a model looks at its conditions; the defaults are UniVG's, as far as its paper says.
 
-    text_layer: `penultimate` leaves out the last block, as Stable Diffusion 2 and all video models on it do; `embedding`
-    all of them: words and their places (decision 92). Each is followed by the final norm. project_text: multiply every token by CLIP's text projection too, for towers whose width
-    is not that of the joint space. image_tokens: `clip` is norm and projection of the pooled embedding, on every token;
-    `raw` is neither, `none` a model without images. resize: `squash` is antialiased bicubic, `videocrafter` its blur
-    and bicubic with aligned corners. null_image: `zeros` are zero tokens, which attention without biases does not see;
-    `grey` is the encoding of a grey image, as VideoCrafter and DynamiCrafter have it. mean, std: of pixels in [0, 1],
+    text_layer: `penultimate` leaves out the last block, as Stable Diffusion 2 and all video models on it do;
+    `embedding` all of them: words and their places (decision 92). Each is followed by the final norm. project_text:
+    multiply every token by CLIP's text projection too, for towers whose width is not that of the joint space.
+    image_tokens: `clip` is norm and projection of the pooled embedding, on every token; `raw` is neither, `none` a
+    model without images. resize: `squash` is antialiased bicubic, `videocrafter` its blur and bicubic with aligned
+    corners. null_image: `zeros` are zero tokens, which attention without biases does not see; `grey` is the encoding of
+    a grey image, as VideoCrafter and DynamiCrafter have it. mean, std: of pixels in [0, 1],
     per channel.
     """
 
