@@ -79,7 +79,7 @@ def cli(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Evaluate video generation models under written protocols.
 
     A protocol file fixes everything that can change a number; flags only say where and how fast.
-    Start with `univg-bench protocol list`, or with `univg-bench ladder moving-shapes-tiny --score --dest demo`.
+    Start with `univg-bench protocol list`, or run `univg-bench demo`.
     """
     ctx.obj = Console(json=as_json, quiet=quiet, verbose=verbose)
 

@@ -22,8 +22,8 @@ from univg_bench.sheet import INK, PAPER, resized
 from univg_bench.video import decode
 
 PROTOCOL = "moving-shapes-fb-ti2v-tiny-grid"
-# (0, 0) is no guidance at all: F(0), the unconditional network. The paper shows 9.5 and 5.5, or 0 of each: too
-# much for a network of 64 channels
+# (0, 0) is no guidance at all: F(0), the unconditional network. The paper shows 9.5 and 5.5, or 0 of each;
+# this grid ends lower, for its cost
 TEXT_WEIGHTS, IMAGE_WEIGHTS = (0.0, 1.0, 2.5, 5.0), (0.0, 1.0, 2.5)
 PANELS = (
     ("clipsim", "CLIPSIM to the text (tiny)"),

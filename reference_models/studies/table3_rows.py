@@ -120,7 +120,7 @@ F_SR = Study(
     stage="super_resolution",
     protocol="moving-shapes-fsr-tiny",
     factory="reference_models.studies.rows:super_resolution",
-    # of so many clips: rendering and encoding one at 72x128 takes half a CPU second
+    # fewer clips, because each is rendered and encoded at 72x128 when it is first seen
     budget=Budget("tiny-fsr", steps=300, timesteps=(0, 900), clips=800),
     rows=(
         *_two_by_two(
